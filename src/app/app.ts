@@ -1,0 +1,242 @@
+/** The router that every job hands its messages to. Pure: no sockets, no clock but the timeouts. */
+
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { SottoError, StatusError } from '../errors.ts';
+import { compose, type Layer } from './compose.ts';
+import { type Context, MessageContext } from './context.ts';
+import { errorReply, type InboundMessage, type Logger, type Reply, SILENT } from './message.ts';
+import { type ParamsOf, Router } from './router.ts';
+
+/** Answers a message: the returned value is the reply's; `undefined` leaves `ctx.reply` as the handler set it. */
+export type Handler<Params = Readonly<Record<string, string>>, Body = unknown> = (
+  ctx: Context<Params, Body>,
+) => unknown;
+
+/** Runs around every message: `(ctx, next) => Promise<void>`. */
+export type Middleware = Layer<Context>;
+
+export interface AppOptions {
+  /** A handler's time, ms. Default 30 000. */
+  readonly timeout?: number;
+  /** Bytes of body a handler is given. Default 1 MiB. */
+  readonly maxBody?: number;
+  /** Default silent. */
+  readonly log?: Logger;
+}
+
+export interface RouteOptions<Schema extends StandardSchemaV1 | undefined = undefined> {
+  /** Handle each request at most once, where the road can tell copies apart. Default false. */
+  readonly once?: boolean;
+  /** Checks and converts the body: zod, valibot, arktype or any other Standard Schema. */
+  readonly schema?: Schema;
+  /** Default: the app's. */
+  readonly timeout?: number;
+  /** Default: the app's. */
+  readonly maxBody?: number;
+}
+
+type BodyOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown;
+
+export interface App {
+  /** Adds a middleware; it also sees messages that no route fits. */
+  use(middleware: Middleware): App;
+  /**
+   * Adds a route: `/echo`, `/weather/:city`, `/files/*`.
+   *
+   * @throws SottoError `invalid_route` for a pattern that cannot be or is taken.
+   */
+  on<const Route extends string, Schema extends StandardSchemaV1 | undefined = undefined>(
+    route: Route,
+    handler: Handler<ParamsOf<Route>, BodyOf<Schema>>,
+    options?: RouteOptions<Schema>,
+  ): App;
+  /** Answers one message. Never rejects: what goes wrong is a reply with a status. */
+  dispatch(message: InboundMessage): Promise<Reply>;
+  /** Whether the route that fits was declared `once`. */
+  isOnce(route: string): boolean;
+}
+
+const DEFAULT_TIMEOUT = 30_000;
+const DEFAULT_MAX_BODY = 1024 * 1024;
+/** A refusal's text stays short, whatever was sent. */
+const MAX_REASONS = 10;
+
+interface Entry {
+  readonly handler: Handler;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly once: boolean;
+  readonly timeout: number;
+  readonly maxBody: number;
+}
+
+/**
+ * A new, empty app.
+ *
+ * @example
+ * ```ts
+ * import { createApp } from 'sotto';
+ * const app = createApp()
+ *   .use(async (ctx, next) => {
+ *     await next();
+ *     console.log(ctx.route, ctx.reply.status);
+ *   })
+ *   .on('/weather/:city', (ctx) => ({ city: ctx.params.city, celsius: 21 }));
+ * console.log(await app.dispatch({ route: '/weather/oslo' }));
+ * ```
+ */
+export function createApp(options: AppOptions = {}): App {
+  return new RoutedApp(options);
+}
+
+/** An app that answers every route with one handler. */
+export function appFrom(handler: Handler, options: AppOptions = {}): App {
+  return new RoutedApp(options, handler);
+}
+
+class RoutedApp implements App {
+  readonly #router = new Router<Entry>();
+  readonly #defaults: { readonly timeout: number; readonly maxBody: number };
+  readonly #log: Logger;
+  readonly #fallback: Entry | null;
+  #layers: readonly Middleware[] = [];
+  #run: ((call: Call) => Promise<void>) | null = null;
+
+  constructor(options: AppOptions, handler?: Handler) {
+    this.#defaults = { timeout: options.timeout ?? DEFAULT_TIMEOUT, maxBody: options.maxBody ?? DEFAULT_MAX_BODY };
+    this.#log = options.log ?? SILENT;
+    this.#fallback = handler ? this.#entry(handler, {}) : null;
+  }
+
+  use(middleware: Middleware): App {
+    this.#layers = [...this.#layers, middleware];
+    this.#run = null;
+    return this;
+  }
+
+  on(route: string, handler: unknown, options: RouteOptions<StandardSchemaV1 | undefined> = {}): App {
+    if (typeof handler !== 'function') {
+      throw new SottoError('invalid_argument', `The handler of "${route}" must be a function.`);
+    }
+    this.#router.add(route, this.#entry(handler as Handler, options));
+    return this;
+  }
+
+  isOnce(route: string): boolean {
+    return this.#find(route)?.entry.once ?? false;
+  }
+
+  async dispatch(message: InboundMessage): Promise<Reply> {
+    const found = this.#find(message.route);
+    const ctx = new MessageContext(message, found?.params ?? {}, this.#log);
+    try {
+      await this.#within(message, ctx, found?.entry ?? null);
+      return ctx.reply;
+    } catch (error) {
+      return this.#replyTo(error, message);
+    }
+  }
+
+  #find(route: string): { entry: Entry; params: Readonly<Record<string, string>> } | null {
+    const match = this.#router.match(route);
+    if (match) return { entry: match.value, params: match.params };
+    return this.#fallback ? { entry: this.#fallback, params: {} } : null;
+  }
+
+  /** Runs the handler until it ends, its time is up, or the caller is gone; timers only where it does not end at once. */
+  async #within(message: InboundMessage, ctx: MessageContext, entry: Entry | null): Promise<void> {
+    const { signal } = message;
+    if (signal?.aborted) throw callerGone();
+    this.#run ??= compose<Call>(this.#layers.map(onContext), runHandler);
+    let ended = false;
+    const work = this.#run({ ctx, entry }).finally(() => {
+      ended = true;
+    });
+    // Handlers that do not wait for anything are over after a few turns of the microtask queue.
+    for (let turn = 0; turn < 4 && !ended; turn++) await null;
+    if (ended) return work;
+    await until(work, ctx, signal, entry?.timeout ?? this.#defaults.timeout);
+  }
+
+  #replyTo(error: unknown, message: InboundMessage): Reply {
+    if (error instanceof StatusError) return errorReply(error);
+    if (error instanceof SottoError && error.code === 'invalid_body') {
+      return errorReply(new StatusError(400, error.message, { code: 'bad_request' }));
+    }
+    this.#log.error({ error, route: message.route }, 'a handler failed');
+    return errorReply(new StatusError(500, 'The handler failed.', { code: 'handler_failed' }));
+  }
+
+  #entry(handler: Handler, options: RouteOptions<StandardSchemaV1 | undefined>): Entry {
+    return {
+      handler,
+      schema: options.schema,
+      once: options.once ?? false,
+      timeout: options.timeout ?? this.#defaults.timeout,
+      maxBody: options.maxBody ?? this.#defaults.maxBody,
+    };
+  }
+}
+
+/** One message on its way through the layers. */
+interface Call {
+  readonly ctx: MessageContext;
+  readonly entry: Entry | null;
+}
+
+function onContext(middleware: Middleware): Layer<Call> {
+  return (call, next) => middleware(call.ctx, next);
+}
+
+async function runHandler({ ctx, entry }: Call): Promise<void> {
+  if (!entry) throw new StatusError(404, `No route fits ${shortened(ctx.route)}.`, { code: 'route_not_found' });
+  if (ctx.bytes.length > entry.maxBody) {
+    const text = `The body has ${ctx.bytes.length} bytes; this route takes ${entry.maxBody}.`;
+    throw new StatusError(413, text, { code: 'body_too_large' });
+  }
+  if (entry.schema) ctx.setBody(await validated(entry.schema, ctx.body));
+  const value = await entry.handler(ctx);
+  if (value !== undefined) ctx.reply.value = value;
+}
+
+async function validated(schema: StandardSchemaV1, body: unknown): Promise<unknown> {
+  const result = await schema['~standard'].validate(body);
+  if (!result.issues) return result.value;
+  const reasons = result.issues.slice(0, MAX_REASONS).map((issue) => {
+    const path = issue.path?.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
+    return path ? `${path}: ${issue.message}` : issue.message;
+  });
+  throw new StatusError(400, `The body does not fit: ${reasons.join('; ')}`, { code: 'bad_request' });
+}
+
+/** Resolves with `work`, or rejects once `timeout` ms are over or `signal` aborts. */
+function until(
+  work: Promise<void>,
+  ctx: MessageContext,
+  signal: AbortSignal | undefined,
+  timeout: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (error: StatusError): void => {
+      ctx.stop(error);
+      reject(error);
+    };
+    const onAbort = (): void => stop(callerGone());
+    const timer = setTimeout(() => {
+      const text = `The handler took longer than ${timeout} ms.`;
+      stop(new StatusError(504, text, { code: 'handler_timeout' }));
+    }, timeout);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    });
+  });
+}
+
+function callerGone(): StatusError {
+  return new StatusError(499, 'The caller is gone.', { code: 'caller_gone' });
+}
+
+function shortened(route: string): string {
+  return route.length > 100 ? `"${route.slice(0, 100)}…"` : `"${route}"`;
+}

@@ -1,0 +1,99 @@
+/** What a handler is given: the message with its parameters, the reply to be, and the road's facts. */
+
+import type {
+  InboundMessage,
+  Logger,
+  Proof,
+  Protocol,
+  Reply,
+  RepresentationLetter,
+  Sender,
+} from './message.ts';
+
+/** Seen by handlers and middleware. `Params` and `Body` are inferred from the route and its schema. */
+export interface Context<Params = Readonly<Record<string, string>>, Body = unknown> {
+  readonly route: string;
+  readonly params: Params;
+  /** The decoded body; the schema's output where the route has one. Throws `invalid_body` if it cannot be decoded. */
+  readonly body: Body;
+  /** The body as it came. */
+  readonly bytes: Uint8Array;
+  readonly representation: RepresentationLetter;
+  /** Who sent it, only ever from cryptographic proof; null for anonymous. */
+  readonly sender: Sender | null;
+  readonly proof: Proof;
+  readonly protocol: Protocol;
+  readonly transport: string;
+  readonly remote: string | null;
+  /** Aborted when the caller is gone or the route's time is up. */
+  readonly signal: AbortSignal;
+  /** What will be answered; a handler's returned value becomes `reply.value`. */
+  reply: Reply;
+  readonly log: Logger;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A context whose body a schema may replace, and whose signal is made only when somebody looks at it. */
+export class MessageContext implements Context {
+  readonly params: Readonly<Record<string, string>>;
+  readonly log: Logger;
+  reply: Reply = { status: 0, value: undefined, representation: 'auto' };
+  readonly #message: InboundMessage;
+  #validated: { readonly body: unknown } | null = null;
+  #controller: AbortController | null = null;
+  #stopped: { readonly reason: unknown } | null = null;
+
+  constructor(message: InboundMessage, params: Readonly<Record<string, string>>, log: Logger) {
+    this.#message = message;
+    this.params = params;
+    this.log = log;
+  }
+
+  get route(): string {
+    return this.#message.route;
+  }
+  get body(): unknown {
+    return this.#validated ? this.#validated.body : this.#message.body;
+  }
+  get bytes(): Uint8Array {
+    return this.#message.bytes ?? NO_BYTES;
+  }
+  get representation(): RepresentationLetter {
+    return this.#message.representation ?? 'b';
+  }
+  get sender(): Sender | null {
+    return this.#message.sender ?? null;
+  }
+  get proof(): Proof {
+    return this.#message.proof ?? 'none';
+  }
+  get protocol(): Protocol {
+    return this.#message.protocol ?? 'local';
+  }
+  get transport(): string {
+    return this.#message.transport ?? 'memory';
+  }
+  get remote(): string | null {
+    return this.#message.remote ?? null;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#stopped) this.#controller.abort(this.#stopped.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The body as the schema gave it back. */
+  setBody(body: unknown): void {
+    this.#validated = { body };
+  }
+
+  /** Tells the handler to stop. */
+  stop(reason: unknown): void {
+    this.#stopped = { reason };
+    this.#controller?.abort(reason);
+  }
+}

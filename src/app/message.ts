@@ -1,0 +1,72 @@
+/**
+ * What reaches an app and what leaves it, whatever the road: the two shapes every job's adapter turns its wire into.
+ */
+
+import type { StatusError } from '../errors.ts';
+
+/** Who sent a message, as proven by cryptography; keys' `PublicKey` is one. */
+export interface Sender {
+  /** 32 bytes. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the key, as hex: the sender's stable name. */
+  readonly fingerprint: string;
+  toString(): string;
+}
+
+/** What stands behind {@link InboundMessage.sender}. */
+export type Proof = 'packet' | 'session' | 'peer' | 'token' | 'none';
+
+/** The job a message came by. */
+export type Protocol = 'request' | 'session' | 'pubsub' | 'peers' | 'lookup' | 'local';
+
+/** How a body is written on the wire: text, JSON, CBOR, bytes, pickle (lookup only). */
+export type RepresentationLetter = 't' | 'j' | 'c' | 'b' | 'p';
+
+/** A message for {@link App.dispatch}. Only the route is needed; the rest has the defaults named here. */
+export interface InboundMessage {
+  /** Starts with `/`; percent signs are not decoded. */
+  readonly route: string;
+  /** The decoded body; may be a getter that throws where the bytes do not decode. Default undefined. */
+  readonly body?: unknown;
+  /** The body as it came. Default no bytes. */
+  readonly bytes?: Uint8Array;
+  /** Default `b` for a message without one. */
+  readonly representation?: RepresentationLetter;
+  /** Only ever from proof. Default null. */
+  readonly sender?: Sender | null;
+  /** Default `none`. */
+  readonly proof?: Proof;
+  /** Default `local`. */
+  readonly protocol?: Protocol;
+  /** `udp`, `tcp`, `http`, `ws` … Default `memory`. */
+  readonly transport?: string;
+  /** The other end's address as text, where there is one. Default null. */
+  readonly remote?: string | null;
+  /** Aborted when the caller is gone. Default never. */
+  readonly signal?: AbortSignal;
+}
+
+/** What an app answers. `status` 0 is an answer; anything else an HTTP status number with a text as its value. */
+export interface Reply {
+  status: number;
+  value: unknown;
+  /** How the value should be written; `auto` lets the value decide. */
+  representation: RepresentationLetter | 'auto';
+}
+
+export const OK = 0;
+
+/** A reply that says what went wrong. */
+export function errorReply(error: StatusError): Reply {
+  return { status: error.status, value: error.message, representation: 't' };
+}
+
+/** A handler's road to a log; the same calls as pino's, so that a pino logger is one. */
+export interface Logger {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };

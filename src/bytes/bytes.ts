@@ -1,0 +1,30 @@
+/** Small operations on bytes that every floor needs. */
+
+export type Bytes = Uint8Array;
+
+export const EMPTY: Bytes = new Uint8Array(0);
+
+/** The parts one after the other in a new array. */
+export function concat(...parts: readonly Bytes[]): Bytes {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** Whether two public byte strings are the same. Not for secrets: its time depends on the content. */
+export function sameBytes(left: Bytes, right: Bytes): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
+}
+
+/** A string with one character a byte: the cheapest key of a `Map` for short byte strings. */
+export function mapKey(bytes: Bytes): string {
+  return String.fromCharCode(...bytes);
+}

@@ -1,0 +1,47 @@
+/** Text as bytes and back, strictly: what is not valid is refused, never repaired. */
+
+import { SottoError } from '../errors.ts';
+import type { Bytes } from './bytes.ts';
+
+const utf8Encoder = new TextEncoder();
+const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
+  return utf8Encoder.encode(text);
+}
+
+/** @throws SottoError `invalid_text` for anything that is not UTF-8 (RFC 3629). */
+export function decodeUtf8(bytes: Bytes): string {
+  try {
+    return utf8Decoder.decode(bytes);
+  } catch (cause) {
+    throw new SottoError('invalid_text', 'These bytes are not UTF-8 text.', { cause });
+  }
+}
+
+const HEX_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+export function encodeHex(bytes: Bytes): string {
+  let text = '';
+  for (const byte of bytes) text += HEX_DIGITS[byte];
+  return text;
+}
+
+/**
+ * Hexadecimal digits to bytes; white space between bytes is allowed, as Python's `bytes.fromhex` allows it.
+ *
+ * @throws SottoError `invalid_text` for an odd count or anything that is not a digit.
+ */
+export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.trim().split(/\s+/).flatMap(pairs).join('');
+  const bytes = new Uint8Array(digits.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+function pairs(word: string): string {
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(word)) {
+    throw new SottoError('invalid_text', 'This is not hexadecimal text: two digits of 0-9 and a-f for each byte.');
+  }
+  return word;
+}

@@ -1,0 +1,142 @@
+/**
+ * What lies in an identity's file: JSON, with the private key plain or sealed under a passphrase.
+ *
+ * Sealed: scrypt makes the key, AES-256-GCM seals, and every other field is associated data.
+ */
+
+import { primitives } from '#crypto';
+import type { Bytes } from '../bytes/bytes.ts';
+import { decodeHex, encodeHex, encodeUtf8 } from '../bytes/text.ts';
+import { SottoError } from '../errors.ts';
+import type { ScryptCost } from '../platform/types.ts';
+import { KEY_SIZE } from './key-like.ts';
+
+const VERSION = 1;
+const SALT_SIZE = 16;
+const NONCE_SIZE = 12;
+const TAG_SIZE = 16;
+
+/** Chosen: about a third of a second and 128 MiB for each guess. */
+export const SCRYPT_COST: ScryptCost = { N: 2 ** 17, r: 8, p: 1 };
+/** What a file may ask of us. */
+const MAX_COST: ScryptCost = { N: 2 ** 20, r: 32, p: 16 };
+
+interface SealedHeader {
+  readonly sotto: 'identity';
+  readonly version: number;
+  readonly publicKey: string;
+  readonly kdf: ScryptCost & { readonly name: 'scrypt'; readonly salt: string };
+  readonly cipher: 'aes-256-gcm';
+  readonly nonce: string;
+}
+
+/** A private key as the text of a file. */
+export async function encodeKeyFile(
+  privateKey: Bytes,
+  publicKey: string,
+  passphrase: string | undefined,
+  cost: ScryptCost = SCRYPT_COST,
+): Promise<string> {
+  const start = { sotto: 'identity', version: VERSION, publicKey } as const;
+  if (passphrase === undefined) return format({ ...start, privateKey: encodeHex(privateKey) });
+  const header: SealedHeader = {
+    ...start,
+    kdf: { name: 'scrypt', ...cost, salt: encodeHex(primitives.randomBytes(SALT_SIZE)) },
+    cipher: 'aes-256-gcm',
+    nonce: encodeHex(primitives.randomBytes(NONCE_SIZE)),
+  };
+  const sealed = new Uint8Array(privateKey.length + TAG_SIZE);
+  const key = await passphraseKey(passphrase, header);
+  primitives.aesGcm.seal(key, decodeHex(header.nonce), associatedData(header), [privateKey], sealed, 0);
+  return format({ ...header, ciphertext: encodeHex(sealed) });
+}
+
+/**
+ * The private key in a file's text.
+ *
+ * @throws SottoError `key_file_invalid`, `passphrase_required`, `wrong_passphrase`.
+ */
+export async function decodeKeyFile(text: string, passphrase: string | undefined): Promise<Bytes> {
+  const fields = parse(text);
+  if (fields.version !== VERSION) throw invalid(`its version is ${String(fields.version)}, not ${VERSION}`);
+  if ('privateKey' in fields) return requireKey(hexField(fields.privateKey, 'privateKey'));
+  if (passphrase === undefined) {
+    throw new SottoError('passphrase_required', 'This key file is sealed under a passphrase; give it.');
+  }
+  const header = sealedHeader(fields);
+  const sealed = hexField(fields.ciphertext, 'ciphertext');
+  const key = await passphraseKey(passphrase, header);
+  const opened = primitives.aesGcm.open(key, decodeHex(header.nonce), associatedData(header), sealed);
+  if (opened) return requireKey(opened);
+  throw new SottoError('wrong_passphrase', 'The passphrase does not open this key file (or the file was altered).');
+}
+
+function passphraseKey(passphrase: string, { kdf }: SealedHeader): Promise<Bytes> {
+  // The same passphrase typed on another system may be composed differently (RFC 8265).
+  const secret = encodeUtf8(passphrase.normalize('NFKC'));
+  return primitives.scrypt(secret, decodeHex(kdf.salt), kdf, KEY_SIZE);
+}
+
+function sealedHeader(fields: Record<string, unknown>): SealedHeader {
+  const { publicKey, kdf, cipher, nonce } = fields;
+  if (typeof publicKey !== 'string') throw invalid('it has no publicKey');
+  if (cipher !== 'aes-256-gcm') throw invalid('its cipher is not aes-256-gcm');
+  if (!isObject(kdf) || kdf.name !== 'scrypt') throw invalid('its kdf is not scrypt');
+  const { N, r, p } = kdf;
+  if (!isCost(N, MAX_COST.N) || (N & (N - 1)) !== 0 || N < 2 || !isCost(r, MAX_COST.r) || !isCost(p, MAX_COST.p)) {
+    throw invalid('its scrypt parameters are out of range');
+  }
+  const salt = encodeHex(hexField(kdf.salt, 'kdf.salt'));
+  if (hexField(nonce, 'nonce').length !== NONCE_SIZE) throw invalid('its nonce has the wrong length');
+  return {
+    sotto: 'identity',
+    version: VERSION,
+    publicKey,
+    kdf: { name: 'scrypt', N, r, p, salt },
+    cipher,
+    nonce: String(nonce),
+  };
+}
+
+/** The header in a fixed order of fields, whatever order the file has. */
+function associatedData({ sotto, version, publicKey, kdf, cipher, nonce }: SealedHeader): Bytes {
+  const { name, N, r, p, salt } = kdf;
+  return encodeUtf8(JSON.stringify([sotto, version, publicKey, name, N, r, p, salt, cipher, nonce]));
+}
+
+function parse(text: string): Record<string, unknown> {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text);
+  } catch (cause) {
+    throw new SottoError('key_file_invalid', 'This is not a key file: neither JSON, PEM nor hex.', { cause });
+  }
+  if (isObject(fields) && fields.sotto === 'identity') return fields;
+  throw invalid('it does not say {"sotto": "identity"}');
+}
+
+function hexField(value: unknown, name: string): Bytes {
+  if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value)) throw invalid(`its ${name} is not hex`);
+  return decodeHex(value);
+}
+
+function requireKey(bytes: Bytes): Bytes {
+  if (bytes.length === KEY_SIZE) return bytes;
+  throw invalid(`its private key has ${bytes.length} bytes, not ${KEY_SIZE}`);
+}
+
+function isCost(value: unknown, max: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function format(fields: object): string {
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+function invalid(why: string): SottoError {
+  return new SottoError('key_file_invalid', `This key file cannot be used: ${why}.`);
+}

@@ -1,0 +1,35 @@
+/** SQLite by node:sqlite, set up so that what was committed survives a power cut. */
+
+import { DatabaseSync } from 'node:sqlite';
+import { SottoError } from '../../errors.ts';
+import type { Database, SqlValue } from '../types.ts';
+
+/** Waiting for another process' transaction, ms. */
+const BUSY_TIMEOUT = 5000;
+
+/** @throws SottoError `invalid_option` for a file that cannot be opened as a database. */
+export function openDatabase(path: string): Database {
+  const database = open(path);
+  return {
+    execute: (sql) => database.exec(sql),
+    prepare(sql) {
+      const statement = database.prepare(sql);
+      return {
+        run: (...values: SqlValue[]) => Number(statement.run(...values).changes),
+        get: (...values: SqlValue[]) => statement.get(...values) as Record<string, SqlValue> | undefined,
+      };
+    },
+    close: () => database.close(),
+  };
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
+    // FULL: in WAL mode NORMAL may lose the last commits when the power goes.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    return database;
+  } catch (cause) {
+    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${String(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,195 @@
+/** From an opened request to its sealed reply: freshness, memory, access, and the app in the middle. */
+
+import type { App } from '../app/app.ts';
+import type { Reply } from '../app/message.ts';
+import type { Bytes } from '../bytes/bytes.ts';
+import type { UnpackedRequest } from '../envelope/pssst.ts';
+import { messageOf, SottoError } from '../errors.ts';
+import type { PublicKey } from '../keys/public-key.ts';
+import type { Arrival } from '../transport/transport.ts';
+import { CipherSuite } from '../wire/pssst.ts';
+import { decodeRoutedRequest, type RoutedRequest } from '../wire/routed.ts';
+import { errorReplyBytes, fromRawReply, fromReply, rawInbound, routedInbound, senderOf } from './adapter.ts';
+import type { Counters } from './counters.ts';
+import { MAX_AGE, MAX_AHEAD, OnceWindow, type Outcome } from './once-window.ts';
+import type { OnceWindowOptions, ResolvedServerOptions } from './options.ts';
+import { STATUS } from './status.ts';
+import { MemoryOnceStore } from './stores/memory.ts';
+import { SqliteOnceStore } from './stores/sqlite.ts';
+import type { OnceStore } from './stores/store.ts';
+
+/** How long a copy of a `once` request waits for another process to finish with it, ms. */
+const PATIENCE = 30_000;
+
+/** A request that opened, and all that answering it needs to know. */
+interface Asked {
+  readonly arrival: Arrival;
+  readonly request: UnpackedRequest;
+  readonly suite: number;
+  readonly sender: PublicKey | null;
+}
+
+export class Answerer {
+  readonly #app: App;
+  readonly #options: ResolvedServerOptions;
+  readonly #counters: Counters;
+  readonly #window: OnceWindow;
+  /** Reply packets to be sent again byte for byte: all of suite 1, and those that were too large for their road. */
+  readonly #memory = new MemoryOnceStore();
+  readonly #startedAt: number;
+
+  constructor(app: App, options: ResolvedServerOptions, counters: Counters) {
+    this.#app = app;
+    this.#options = options;
+    this.#counters = counters;
+    this.#window = new OnceWindow(storeOf(options.onceWindow), {
+      clock: options.now,
+      patience: PATIENCE,
+      onStoreError: (error) => options.log.error({ error }, 'the store of the once-window failed'),
+    });
+    this.#startedAt = options.now();
+  }
+
+  /** The reply packet, or null where nothing is to be sent. */
+  answer(arrival: Arrival, request: UnpackedRequest, suite: number): Promise<Bytes | null> {
+    const asked = { arrival, request, suite, sender: senderOf(request.clientPublicKey) };
+    // In suite 1 two different replies to one request would give both away (specs/pssst.md, section 9.1).
+    return suite === CipherSuite.X25519_AESGCM128 ? this.#answerFromMemory(asked) : this.#answerAnew(asked);
+  }
+
+  /** Keeps a reply for copies of its request that come by a wider road. */
+  keep(exchange: Bytes, packet: Bytes): void {
+    const now = this.#options.now();
+    if (this.#memory.claimNow(exchange, now, now + MAX_AGE).state === 'claimed') {
+      this.#memory.answerNow(exchange, packet);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#memory.close();
+    await this.#window.close();
+  }
+
+  async #answerFromMemory(asked: Asked): Promise<Bytes | null> {
+    const { exchange } = asked.request;
+    const now = this.#options.now();
+    const claim = this.#memory.claimNow(exchange, now, now + MAX_AGE);
+    if (claim.state === 'answered') return this.#repeat(claim.packet);
+    if (claim.state !== 'claimed') return this.#silence('reply_memory_full');
+    const packet = await this.#handle(asked);
+    if (packet === null) this.#memory.release(exchange);
+    else this.#memory.answerNow(exchange, packet);
+    return packet;
+  }
+
+  #answerAnew(asked: Asked): Promise<Bytes | null> {
+    const kept = this.#memory.find(asked.request.exchange);
+    return kept ? Promise.resolve(this.#repeat(kept)) : this.#handle(asked);
+  }
+
+  #handle(asked: Asked): Promise<Bytes | null> {
+    return this.#options.payload === 'raw' ? this.#handleRaw(asked) : this.#handleRouted(asked);
+  }
+
+  async #handleRaw(asked: Asked): Promise<Bytes | null> {
+    if (!this.#isAllowed(asked.sender)) return this.#silence('not_allowed');
+    const { request, arrival, sender } = asked;
+    const reply = await this.#app.dispatch(rawInbound(request.message, { arrival, sender, abortable: true }));
+    const body = fromRawReply(reply);
+    return body === null ? this.#silence('raw_error') : request.packReply(body);
+  }
+
+  async #handleRouted(asked: Asked): Promise<Bytes | null> {
+    const { request, suite, sender } = asked;
+    let routed: RoutedRequest;
+    try {
+      routed = decodeRoutedRequest(request.message);
+    } catch (error) {
+      this.#counters.add('invalid_message');
+      return request.packReply(errorReplyBytes(STATUS.badRequest, messageOf(error)));
+    }
+    // A reply memory forgets: what is older than it must not be answered at all, not even by a refusal.
+    if (suite === CipherSuite.X25519_AESGCM128 && !this.#isFresh(routed.sentAt)) return this.#silence('stale');
+    if (!this.#isAllowed(sender)) {
+      this.#counters.add('not_allowed');
+      return request.packReply(errorReplyBytes(STATUS.notAllowed, 'This key may not ask here.'));
+    }
+    const packet =
+      routed.once || this.#app.isOnce(routed.route)
+        ? await this.#handleInWindow(asked, routed)
+        : await this.#handleAnyTime(asked, routed);
+    return routed.oneWay ? null : packet;
+  }
+
+  async #handleAnyTime(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
+    const reply = await this.#dispatch(asked, routed, true);
+    if (reply.status === STATUS.callerGone) return this.#silence('caller_gone');
+    return asked.request.packReply(fromReply(reply));
+  }
+
+  /** A request whose stamp, or whose missing flag, would let a copy of it run later is refused with the time. */
+  async #handleInWindow(asked: Asked, routed: RoutedRequest): Promise<Bytes> {
+    const { request } = asked;
+    const time = routed.once ? this.#window.refusal(routed.sentAt) : this.#window.time;
+    if (time !== null) {
+      this.#counters.add('too_early');
+      return request.packReply(errorReplyBytes(STATUS.tooEarly, String(time)));
+    }
+    // The caller may go and ask again: the handler runs on, and its answer is kept.
+    const handle = async (): Promise<Bytes> => request.packReply(fromReply(await this.#dispatch(asked, routed, false)));
+    return this.#packetOf(await this.#window.run(request.exchange, routed.sentAt, handle), request);
+  }
+
+  #packetOf(outcome: Outcome, request: UnpackedRequest): Bytes {
+    switch (outcome.state) {
+      case 'answered':
+        return outcome.packet;
+      case 'full':
+        this.#counters.add('once_window_full');
+        return request.packReply(errorReplyBytes(STATUS.unavailable, 'The server cannot remember more; ask later.'));
+      case 'unknown': {
+        this.#counters.add('outcome_unknown');
+        const text = 'The server stopped while it handled this request: it may have run or not.';
+        return request.packReply(errorReplyBytes(STATUS.outcomeUnknown, text));
+      }
+    }
+  }
+
+  #dispatch({ arrival, sender }: Asked, routed: RoutedRequest, abortable: boolean): Promise<Reply> {
+    return this.#app.dispatch(routedInbound(routed, { arrival, sender, abortable }));
+  }
+
+  #isFresh(sentAt: number): boolean {
+    const now = this.#options.now();
+    return sentAt >= Math.max(now - MAX_AGE, this.#startedAt) && sentAt <= now + MAX_AHEAD;
+  }
+
+  #isAllowed(sender: PublicKey | null): boolean {
+    try {
+      return this.#options.allow(sender) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  #repeat(packet: Bytes): Bytes {
+    this.#counters.add('repeated');
+    return packet;
+  }
+
+  #silence(reason: string): null {
+    this.#counters.add(reason);
+    return null;
+  }
+}
+
+function storeOf({ store = 'memory', maxEntries, maxBytes }: OnceWindowOptions): OnceStore {
+  if (typeof store === 'object') return store;
+  const limits = {
+    ...(maxEntries === undefined ? {} : { maxEntries }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  };
+  if (store === 'memory') return new MemoryOnceStore(limits);
+  if (store.startsWith('sqlite:')) return new SqliteOnceStore(store.slice('sqlite:'.length), limits);
+  throw new SottoError('invalid_option', `onceWindow.store is "memory" or "sqlite:FILE", not "${store}".`);
+}

@@ -1,0 +1,167 @@
+/**
+ * A once-window's store in SQLite: known after a restart, and shared by the processes of one machine.
+ *
+ * Operations of one turn of the event loop are one transaction, so the price of a durable commit is shared.
+ */
+
+import { openDatabase } from '#files';
+import type { Bytes } from '../../bytes/bytes.ts';
+import { encodeHex } from '../../bytes/text.ts';
+import type { Database, Statement } from '../../platform/types.ts';
+import { primitives } from '#crypto';
+import { type Claim, ENTRY_OVERHEAD, type OnceStore, STORE_LIMITS, type StoreLimits } from './store.ts';
+
+/** A process says this often that it lives, ms; one that has not for three times as long has stopped. */
+const HEARTBEAT = 1000;
+const LEASE = 3 * HEARTBEAT;
+const CLEAN_EVERY = 10_000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS exchanges (
+    exchange BLOB PRIMARY KEY, claimed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, owner TEXT NOT NULL, packet BLOB
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS exchanges_by_expiry ON exchanges (expires_at);
+  CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+interface Operation {
+  run(): void;
+  settle(): void;
+  fail(error: unknown): void;
+}
+
+export class SqliteOnceStore implements OnceStore {
+  readonly persistent: boolean = true;
+  readonly #database: Database;
+  readonly #limits: StoreLimits;
+  readonly #statements: Statements;
+  readonly #owner = encodeHex(primitives.randomBytes(8));
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #entries = 0;
+  #bytes = 0;
+  #latestClaim = 0;
+  #queue: Operation[] = [];
+
+  /** @param path a file (made where it is missing), or `:memory:`. */
+  constructor(path: string, limits: Partial<StoreLimits> = {}) {
+    this.#limits = { ...STORE_LIMITS, ...limits };
+    this.#database = openDatabase(path);
+    this.#database.execute(SCHEMA);
+    this.#statements = prepareStatements(this.#database);
+    this.#clean();
+    this.#beat();
+    this.#timers = [setInterval(() => this.#beat(), HEARTBEAT), setInterval(() => this.#clean(), CLEAN_EVERY)];
+    for (const timer of this.#timers) timer.unref?.();
+  }
+
+  get latestClaim(): number {
+    return this.#latestClaim;
+  }
+
+  claim(exchange: Bytes, now: number, expiresAt: number): Promise<Claim> {
+    return this.#enqueue(() => this.#claim(exchange, now, expiresAt));
+  }
+
+  answer(exchange: Bytes, packet: Bytes): Promise<void> {
+    return this.#enqueue(() => {
+      this.#statements.answer.run(packet, exchange);
+      this.#bytes += packet.length;
+    });
+  }
+
+  close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#flush();
+    // Without its lease, what this process left unanswered is known to be abandoned at once.
+    this.#statements.retire.run(this.#owner);
+    this.#database.close();
+    return Promise.resolve();
+  }
+
+  #claim(exchange: Bytes, now: number, expiresAt: number): Claim {
+    this.#latestClaim = Math.max(this.#latestClaim, now);
+    const row = this.#statements.find.get(exchange);
+    if (row) return this.#claimed(row.packet, String(row.owner));
+    const { maxEntries, maxBytes } = this.#limits;
+    if (this.#entries >= maxEntries || this.#bytes + ENTRY_OVERHEAD > maxBytes) return { state: 'full' };
+    this.#statements.insert.run(exchange, now, expiresAt, this.#owner);
+    this.#entries += 1;
+    this.#bytes += ENTRY_OVERHEAD;
+    return { state: 'claimed' };
+  }
+
+  #claimed(packet: unknown, owner: string): Claim {
+    if (packet instanceof Uint8Array) return { state: 'answered', packet };
+    const alive = owner === this.#owner || this.#statements.alive.get(owner, Date.now()) !== undefined;
+    return { state: alive ? 'running' : 'abandoned' };
+  }
+
+  #enqueue<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let result: T;
+      const run = (): void => {
+        result = work();
+      };
+      this.#queue.push({ run, settle: () => resolve(result), fail: reject });
+      if (this.#queue.length === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  /** Nothing is told before it is committed. */
+  #flush(): void {
+    const operations = this.#queue;
+    if (operations.length === 0) return;
+    this.#queue = [];
+    try {
+      this.#transaction(() => {
+        for (const operation of operations) operation.run();
+      });
+    } catch (error) {
+      for (const operation of operations) operation.fail(error);
+      return;
+    }
+    for (const operation of operations) operation.settle();
+  }
+
+  #transaction(work: () => void): void {
+    this.#database.execute('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#database.execute('COMMIT');
+    } catch (error) {
+      this.#database.execute('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #beat(): void {
+    this.#statements.beat.run(this.#owner, Date.now() + LEASE);
+  }
+
+  /** Drops what has expired, and counts what the other processes added. */
+  #clean(): void {
+    this.#statements.clean.run(Date.now());
+    const count = this.#database.prepare(
+      'SELECT count(*) AS entries, coalesce(sum(length(packet)), 0) AS bytes, max(claimed_at) AS latest FROM exchanges',
+    );
+    const row = count.get();
+    this.#entries = Number(row?.entries ?? 0);
+    this.#bytes = Number(row?.bytes ?? 0) + ENTRY_OVERHEAD * this.#entries;
+    this.#latestClaim = Math.max(this.#latestClaim, Number(row?.latest ?? 0));
+  }
+}
+
+type Statements = Readonly<Record<'insert' | 'find' | 'answer' | 'beat' | 'alive' | 'clean' | 'retire', Statement>>;
+
+function prepareStatements(database: Database): Statements {
+  const prepare = (sql: string): Statement => database.prepare(sql);
+  return {
+    insert: prepare('INSERT INTO exchanges (exchange, claimed_at, expires_at, owner) VALUES (?, ?, ?, ?)'),
+    find: prepare('SELECT packet, owner FROM exchanges WHERE exchange = ?'),
+    answer: prepare('UPDATE exchanges SET packet = ? WHERE exchange = ? AND packet IS NULL'),
+    beat: prepare('INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until'),
+    alive: prepare('SELECT 1 FROM owners WHERE owner = ? AND alive_until > ?'),
+    clean: prepare('DELETE FROM exchanges WHERE expires_at < ?'),
+    retire: prepare('DELETE FROM owners WHERE owner = ?'),
+  };
+}

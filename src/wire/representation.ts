@@ -1,0 +1,136 @@
+/**
+ * How a value is written as bytes, named by one letter that every job shares.
+ *
+ * ```text
+ * letter  name   bytes                                        value
+ * t       text   UTF-8                                        string
+ * j       JSON   UTF-8 (RFC 8259)                             what JSON holds
+ * c       CBOR   RFC 8949; dates, maps, sets, big integers    those too, and undefined, NaN, nested bytes
+ * b       bytes  as they are                                  Uint8Array
+ * ```
+ *
+ * `p` (pickle) belongs to the lookup job alone. Source: specs/native.md, section 2.
+ */
+
+import { decode as decodeCbor, encode as encodeCbor } from 'cbor2';
+import type { Bytes } from '../bytes/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
+import { SottoError } from '../errors.ts';
+
+export type Representation = 't' | 'j' | 'c' | 'b';
+
+export const REPRESENTATIONS: readonly Representation[] = ['t', 'j', 'c', 'b'];
+
+// Chosen: deeper values are refused in both directions, so that no decoder recurses without end.
+const MAX_DEPTH = 256;
+
+export interface EncodedBody {
+  readonly representation: Representation;
+  readonly bytes: Bytes;
+}
+
+/**
+ * A value as bytes. `auto` picks `b` for bytes, `t` for strings, `j` where JSON keeps the value whole, else `c`.
+ *
+ * @throws SottoError `invalid_body` for a value that the representation cannot hold.
+ */
+export function encodeBody(value: unknown, representation: Representation | 'auto' = 'auto'): EncodedBody {
+  const letter = representation === 'auto' ? representationFor(value) : representation;
+  return { representation: letter, bytes: ENCODERS[letter](value) };
+}
+
+/**
+ * The value that `bytes` stand for. No bytes at all are `undefined`, except as text or bytes.
+ *
+ * @throws SottoError `invalid_body` for bytes that are not of that representation.
+ */
+export function decodeBody(bytes: Bytes, representation: Representation): unknown {
+  if (bytes.length === 0 && (representation === 'j' || representation === 'c')) return undefined;
+  try {
+    return DECODERS[representation](bytes);
+  } catch (cause) {
+    throw new SottoError('invalid_body', `The body is not ${NAMES[representation]}.`, { cause });
+  }
+}
+
+/** @throws SottoError `unsupported_representation` for any other byte. */
+export function representationFromByte(byte: number): Representation {
+  const letter = REPRESENTATIONS.find((each) => each.charCodeAt(0) === byte);
+  if (letter) return letter;
+  throw new SottoError('unsupported_representation', `Byte ${byte} names no representation; use t, j, c or b.`);
+}
+
+/** The letter that keeps `value` whole at the least cost. */
+export function representationFor(value: unknown): Representation {
+  if (value instanceof Uint8Array || value === undefined) return 'b';
+  if (typeof value === 'string') return 't';
+  return isJson(value, 0) ? 'j' : 'c';
+}
+
+const NAMES: Readonly<Record<Representation, string>> = { t: 'UTF-8 text', j: 'JSON', c: 'CBOR', b: 'bytes' };
+
+const ENCODERS: Readonly<Record<Representation, (value: unknown) => Bytes>> = {
+  t(value) {
+    if (typeof value === 'string') return encodeUtf8(value);
+    if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
+      return encodeUtf8(String(value));
+    }
+    throw cannotHold('t', value);
+  },
+  j(value) {
+    const text = attempt('j', value, () => JSON.stringify(value));
+    if (text === undefined) throw cannotHold('j', value);
+    return encodeUtf8(text);
+  },
+  c: (value) => attempt('c', value, () => encodeCbor(value)),
+  b(value) {
+    if (value instanceof Uint8Array) return value;
+    if (value === undefined) return new Uint8Array(0);
+    if (typeof value === 'string') return encodeUtf8(value);
+    throw cannotHold('b', value);
+  },
+};
+
+const DECODERS: Readonly<Record<Representation, (bytes: Bytes) => unknown>> = {
+  t: decodeUtf8,
+  j: (bytes) => JSON.parse(decodeUtf8(bytes)),
+  c: (bytes) => decodeCbor(bytes, { maxDepth: MAX_DEPTH }),
+  b: (bytes) => bytes,
+};
+
+/** Whether JSON gives the same value back: plain objects and arrays of strings, finite numbers, booleans, null. */
+function isJson(value: unknown, depth: number): boolean {
+  if (depth > MAX_DEPTH) return false;
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case 'object':
+      return value === null || isPlainJson(value, depth);
+    default:
+      return false;
+  }
+}
+
+function isPlainJson(value: object, depth: number): boolean {
+  if (Array.isArray(value)) return value.every((each) => isJson(each, depth + 1));
+  if ('toJSON' in value) return typeof value.toJSON === 'function' && !(value instanceof Date);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.values(value).every((each) => isJson(each, depth + 1));
+}
+
+function attempt<T>(letter: Representation, value: unknown, encode: () => T): T {
+  try {
+    return encode();
+  } catch (cause) {
+    throw cannotHold(letter, value, cause);
+  }
+}
+
+function cannotHold(letter: Representation, value: unknown, cause?: unknown): SottoError {
+  const what = value === null ? 'null' : Array.isArray(value) ? 'this array' : `this ${typeof value}`;
+  return new SottoError('invalid_body', `A body of ${NAMES[letter]} cannot hold ${what}.`, { cause });
+}
