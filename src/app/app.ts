@@ -152,7 +152,7 @@ class RoutedApp implements App {
       ended = true;
     });
     // Handlers that do not wait for anything are over after a few turns of the microtask queue.
-    for (let turn = 0; turn < 4 && !ended; turn++) await null;
+    for (let turn = 0; turn < 8 && !ended; turn++) await null;
     if (ended) return work;
     await until(work, ctx, signal, entry?.timeout ?? this.#defaults.timeout);
   }

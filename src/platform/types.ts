@@ -101,3 +101,112 @@ export interface Statement {
   /** The first row. */
   get(...values: SqlValue[]): Record<string, SqlValue> | undefined;
 }
+
+/** Where a socket is, or what it talks to. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface BindOptions extends SocketAddress {
+  /** Several processes share the port; the kernel spreads what comes in. */
+  readonly reusePort: boolean;
+}
+
+/** Something that holds a port. */
+export interface BoundSocket {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A datagram socket that hears everybody. */
+export interface DatagramSocket extends BoundSocket {
+  /** Does not throw and does not wait: a datagram may always be lost. */
+  send(datagram: Bytes, to: SocketAddress): void;
+}
+
+/** A datagram socket that talks to one address alone. */
+export interface ConnectedDatagrams {
+  send(datagram: Bytes): void;
+  close(): Promise<void>;
+}
+
+/** A connection: chunks of a byte stream (TCP), or whole messages (WebSocket, and framed TCP). */
+export interface Pipe {
+  readonly remote: SocketAddress;
+  /** Bytes accepted for sending that have not left yet. */
+  readonly buffered: number;
+  /** Sets the reader; data flows from then on. Called once. */
+  start(events: PipeEvents): void;
+  /** Sends all of them in one write where the wire allows it. Ignored once closed. */
+  send(data: readonly Bytes[]): void;
+  pause(): void;
+  resume(): void;
+  /** Sends what was accepted, then closes. */
+  end(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+export interface PipeEvents {
+  onData(data: Bytes): void;
+  /** All that was accepted for sending has left. */
+  onDrain(): void;
+  /** Called once, whoever closed it; `why` where it was not a plain end. */
+  onClose(why: string | null): void;
+}
+
+/** One HTTP request with its whole body, waiting for its answer. */
+export interface HttpExchange {
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Bytes;
+  readonly remote: SocketAddress;
+  /** Aborted when the connection closes before the answer. */
+  readonly closed: AbortSignal;
+  answer(status: number, body?: Bytes, contentType?: string): void;
+}
+
+export interface HttpLimits {
+  /** Bytes of body. */
+  readonly maxBody: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerHost: number;
+  /** Headers and body must have come after this, ms. */
+  readonly requestTimeout: number;
+  /** An idle connection is closed after this, ms. */
+  readonly idleTimeout: number;
+}
+
+export interface HttpServerOptions extends BindOptions {
+  readonly limits: HttpLimits;
+  /** Whether POSTs to this path are wanted; others get 404 before their body is read. */
+  accepts(path: string): boolean;
+  onPost(exchange: HttpExchange): void;
+  /** Who takes WebSockets at this path; null gives 404. */
+  channelHandler(path: string): ((pipe: Pipe) => void) | null;
+  onDrop(reason: string, remote: string): void;
+}
+
+/** Sockets of every kind; a platform rejects with `unsupported_platform` what it does not have. */
+export interface Sockets {
+  bindDatagrams(
+    options: BindOptions & { onDatagram(datagram: Bytes, from: SocketAddress): void },
+  ): Promise<DatagramSocket>;
+  connectDatagrams(
+    to: SocketAddress,
+    events: { onDatagram(datagram: Bytes): void; onError(why: string): void },
+  ): Promise<ConnectedDatagrams>;
+  listenStreams(
+    options: BindOptions & { readonly maxConnections: number; onPipe(pipe: Pipe): void },
+  ): Promise<BoundSocket>;
+  connectStream(to: SocketAddress, timeout: number): Promise<Pipe>;
+  listenHttp(options: HttpServerOptions): Promise<BoundSocket>;
+  post(
+    url: string,
+    request: { body: Bytes; contentType: string; maxAnswer: number; signal: AbortSignal },
+  ): Promise<{ status: number; body: Bytes }>;
+  connectChannel(url: string, options: { maxMessage: number; timeout: number }): Promise<Pipe>;
+  /** Runs soon, once what has arrived together has been handled: the moment to write all answers at once. */
+  soon(work: () => void): void;
+}

@@ -69,6 +69,14 @@ export class Exchange<T> {
     this.#send(leg);
   }
 
+  /** Gives up the links that lose packets, for a reason that stands unless another link answers. */
+  leaveLossy(reason: SottoError): void {
+    for (const leg of this.#legs.filter((each) => each.link.lossy)) {
+      leg.ended = true;
+      leg.failure = reason;
+    }
+  }
+
   /** The answer has come. */
   settle(value: T): void {
     if (this.#finish()) this.#resolve(value);
@@ -87,7 +95,7 @@ export class Exchange<T> {
   }
 
   #send(leg: Leg): void {
-    if (this.#settled) return;
+    if (this.#settled || leg.ended) return;
     leg.attempts += 1;
     leg.waiting = true;
     leg.link.send(this.#options.packet, this.#stop.signal).then(
@@ -129,8 +137,8 @@ export class Exchange<T> {
   #whyUnanswered(): SottoError {
     const urls = this.#legs.map((leg) => leg.link.url).join(', ');
     const failures = this.#legs.filter((leg) => leg.ended);
-    const refused = failures.find((leg) => leg.failure instanceof SottoError && leg.failure.code === 'refused');
-    if (refused?.failure instanceof SottoError) return refused.failure;
+    const telling = failures.map((leg) => leg.failure).find(isTelling);
+    if (telling) return telling;
     const heard = this.#legs.find((leg) => leg.link.lastError !== null)?.link.lastError;
     const cause = this.#legs.find((leg) => leg.failure !== undefined)?.failure;
     if (failures.length === this.#legs.length) {
@@ -167,6 +175,11 @@ export class Exchange<T> {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+/** Failures that say more than that nothing came. */
+function isTelling(failure: unknown): failure is SottoError {
+  return failure instanceof SottoError && (failure.code === 'refused' || failure.code === 'reply_too_large');
 }
 
 function newLeg(link: Link): Leg {

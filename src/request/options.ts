@@ -6,6 +6,7 @@ import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { KeyLike } from '../keys/key-like.ts';
 import type { PublicKey } from '../keys/public-key.ts';
+import type { MemoryHub } from '../transport/memory.ts';
 import type { ListenLimits } from '../transport/transport.ts';
 import { CipherSuite } from '../wire/pssst.ts';
 import type { OnceStore } from './stores/store.ts';
@@ -60,6 +61,8 @@ export interface RequestServerOptions {
   readonly limits?: Partial<RequestLimits>;
   /** Processes sharing the ports. Default false. */
   readonly reusePort?: boolean;
+  /** Where `memory://` URLs lead, in tests. */
+  readonly hub?: MemoryHub;
   /** Default silent. */
   readonly log?: Logger;
   /** A clock in ms since 1970, for tests. Default `Date.now`. */
@@ -87,6 +90,8 @@ export interface RequestClientOptions {
   readonly maxDatagram?: number;
   /** Datagrams are filled up to this size, bytes, which hides lengths and makes room for replies. Default 0. */
   readonly pad?: number;
+  /** Where `memory://` URLs lead, in tests. */
+  readonly hub?: MemoryHub;
   /** Default silent. */
   readonly log?: Logger;
   /** A clock in ms since 1970, for tests. Default `Date.now`. */
@@ -124,6 +129,7 @@ export interface ResolvedServerOptions {
   readonly onceWindow: OnceWindowOptions;
   readonly limits: RequestLimits;
   readonly reusePort: boolean;
+  readonly hub: MemoryHub | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -155,6 +161,7 @@ export function resolveServerOptions(options: RequestServerOptions): ResolvedSer
     onceWindow: options.onceWindow ?? {},
     limits,
     reusePort: options.reusePort ?? false,
+    hub: options.hub,
     log: options.log ?? SILENT,
     now: options.now ?? Date.now,
   };
@@ -172,6 +179,7 @@ export interface ResolvedClientOptions {
   readonly cipherSuite: CipherSuite | undefined;
   readonly maxDatagram: number;
   readonly pad: number;
+  readonly hub: MemoryHub | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -197,6 +205,7 @@ export function resolveClientOptions(options: RequestClientOptions): ResolvedCli
     cipherSuite: options.cipherSuite,
     maxDatagram,
     pad,
+    hub: options.hub,
     log: options.log ?? SILENT,
     now: options.now ?? Date.now,
   };

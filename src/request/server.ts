@@ -26,7 +26,7 @@ const CLOSE_TIMEOUT = 5000;
  * import { RequestServer } from 'sotto/request';
  * const app = createApp().on('/hello/:name', (ctx) => `Hello, ${ctx.params.name}.`);
  * const server = await RequestServer.start(app, {
- *   identity: await Identity.generate(),
+ *   identity: Identity.generate(),
  *   listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'],
  * });
  * console.log(server.addresses, server.publicKey.toString());
@@ -62,6 +62,7 @@ export class RequestServer implements AsyncDisposable {
       server.#listeners = await listenAll(resolved.listen, {
         limits: resolved.limits,
         reusePort: resolved.reusePort,
+        ...(resolved.hub === undefined ? {} : { hub: resolved.hub }),
         onArrival: (arrival) => server.#take(arrival),
         onDrop: (reason, remote) => server.#dropped(reason, remote),
       });

@@ -5,6 +5,7 @@
  */
 
 import type { Bytes } from '../bytes/bytes.ts';
+import type { MemoryHub } from './memory.ts';
 
 export type Transport = 'udp' | 'tcp' | 'http' | 'ws' | 'memory';
 
@@ -73,6 +74,8 @@ export interface Link {
   readonly lossy: boolean;
   /** The longest packet it takes, in bytes. */
   readonly maxPacket: number;
+  /** What the network last said against it, such as "connection refused"; null once something came back. */
+  readonly lastError: string | null;
   /** Connects where needed, then sends. Rejects with `unreachable` or `refused`; `signal` gives up waiting. */
   send(packet: Bytes, signal: AbortSignal): Promise<void>;
   /** Drops the connection as dead (the next send makes a new one); does nothing where there is none. */
@@ -95,4 +98,15 @@ export interface ListenOptions {
   readonly onArrival: OnArrival;
   /** Told what a listener dropped by itself: `connection_limit`, `packet_timeout`, `frame_too_large` … */
   readonly onDrop: (reason: string, remote: string) => void;
+  /** Where `memory://` URLs lead. */
+  readonly hub?: MemoryHub;
+}
+
+export interface ConnectOptions {
+  /** Until a connection must stand, ms. Default 5000. */
+  readonly timeout: number;
+  readonly maxDatagram: number;
+  readonly maxPacket: number;
+  /** Where `memory://` URLs lead. */
+  readonly hub?: MemoryHub;
 }

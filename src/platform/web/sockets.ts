@@ -1,0 +1,84 @@
+/** What a browser has: fetch and WebSocket, as a client. The rest says so. */
+
+import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { SottoError } from '../../errors.ts';
+import type { Pipe, PipeEvents, Sockets } from '../types.ts';
+
+export const sockets: Sockets = {
+  bindDatagrams: () => unsupported('listen for datagrams'),
+  connectDatagrams: () => unsupported('send datagrams'),
+  listenStreams: () => unsupported('listen for connections'),
+  connectStream: () => unsupported('open TCP connections'),
+  listenHttp: () => unsupported('be an HTTP server'),
+
+  async post(url, { body, contentType, maxAnswer, signal }) {
+    try {
+      const headers = { 'content-type': contentType };
+      const answer = await fetch(url, { method: 'POST', body: body.slice(), headers, signal, credentials: 'omit' });
+      return { status: answer.status, body: await readAnswer(answer, maxAnswer) };
+    } catch (cause) {
+      throw new SottoError('unreachable', `${url} cannot be reached: ${String(cause)}`, { cause });
+    }
+  },
+
+  connectChannel: (url, { timeout }) =>
+    new Promise((resolve, reject) => {
+      const webSocket = new WebSocket(url);
+      webSocket.binaryType = 'arraybuffer';
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        webSocket.close();
+        reject(new SottoError('unreachable', `${url} cannot be reached: ${why}`));
+      };
+      const timer = setTimeout(() => fail(`no connection within ${timeout} ms`), timeout);
+      webSocket.onerror = () => fail('the connection failed');
+      webSocket.onopen = () => {
+        clearTimeout(timer);
+        resolve(webSocketPipe(webSocket));
+      };
+    }),
+
+  soon: (work) => queueMicrotask(work),
+};
+
+async function readAnswer(answer: Response, maxAnswer: number): Promise<Bytes> {
+  const parts: Bytes[] = [];
+  let length = 0;
+  const reader = answer.body?.getReader();
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    length += part.value.length;
+    if (length > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
+    parts.push(part.value);
+  }
+  return concat(...parts);
+}
+
+function webSocketPipe(webSocket: WebSocket): Pipe {
+  const { hostname, port } = new URL(webSocket.url);
+  return {
+    remote: { host: hostname, port: Number(port) },
+    get buffered() {
+      return webSocket.bufferedAmount;
+    },
+    start(events: PipeEvents) {
+      webSocket.onmessage = (event: MessageEvent<unknown>) => {
+        if (event.data instanceof ArrayBuffer) events.onData(new Uint8Array(event.data));
+      };
+      webSocket.onerror = null;
+      webSocket.onclose = (event) => events.onClose(event.wasClean ? null : `it closed with code ${event.code}`);
+    },
+    send(data) {
+      if (webSocket.readyState !== WebSocket.OPEN) return;
+      for (const message of data) webSocket.send(message.slice());
+    },
+    // A browser can neither hold messages back nor tell when it has drained; its requests are few.
+    pause() {},
+    resume() {},
+    end: () => webSocket.close(),
+    destroy: () => webSocket.close(),
+  };
+}
+
+function unsupported(what: string): Promise<never> {
+  return Promise.reject(new SottoError('unsupported_platform', `A browser cannot ${what}; use http:// or ws://.`));
+}

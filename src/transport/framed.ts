@@ -1,0 +1,81 @@
+/** A byte stream as a pipe of packets: each in a frame of 4 bytes of length and the packet. */
+
+import type { Bytes } from '../bytes/bytes.ts';
+import { encodeFrames, FrameDecoder } from '../bytes/framing.ts';
+import { messageOf } from '../errors.ts';
+import type { Pipe, PipeEvents, SocketAddress } from '../platform/types.ts';
+
+/** A pipe of whole packets that may be in the middle of one. */
+export interface PacketPipe extends Pipe {
+  /** Whether a packet has begun to arrive and has not ended. */
+  readonly midPacket: boolean;
+}
+
+/** @param maxPacket bytes; a longer one ends the connection. */
+export function framedPipe(pipe: Pipe, maxPacket: number): PacketPipe {
+  return new FramedPipe(pipe, maxPacket);
+}
+
+/** A pipe whose messages are packets already. */
+export function messagePipe(pipe: Pipe): PacketPipe {
+  return Object.defineProperty(pipe, 'midPacket', { value: false }) as PacketPipe;
+}
+
+class FramedPipe implements PacketPipe {
+  readonly remote: SocketAddress;
+  readonly #pipe: Pipe;
+  readonly #decoder: FrameDecoder;
+  #broken: string | null = null;
+
+  constructor(pipe: Pipe, maxPacket: number) {
+    this.remote = pipe.remote;
+    this.#pipe = pipe;
+    this.#decoder = new FrameDecoder(maxPacket);
+  }
+
+  get buffered(): number {
+    return this.#pipe.buffered;
+  }
+
+  get midPacket(): boolean {
+    return this.#decoder.midFrame;
+  }
+
+  start(events: PipeEvents): void {
+    this.#pipe.start({
+      onData: (chunk) => {
+        for (const packet of this.#packetsOf(chunk)) events.onData(packet);
+      },
+      onDrain: () => events.onDrain(),
+      onClose: (why) => events.onClose(this.#broken ?? why),
+    });
+  }
+
+  send(packets: readonly Bytes[]): void {
+    this.#pipe.send([encodeFrames(packets)]);
+  }
+
+  pause(): void {
+    this.#pipe.pause();
+  }
+  resume(): void {
+    this.#pipe.resume();
+  }
+  end(): void {
+    this.#pipe.end();
+  }
+  destroy(): void {
+    this.#pipe.destroy();
+  }
+
+  #packetsOf(chunk: Bytes): readonly Bytes[] {
+    if (this.#broken) return [];
+    try {
+      return this.#decoder.push(chunk);
+    } catch (error) {
+      this.#broken = messageOf(error);
+      this.#pipe.destroy();
+      return [];
+    }
+  }
+}
