@@ -102,7 +102,10 @@ class RoutedApp implements App {
   #run: ((call: Call) => Promise<void>) | null = null;
 
   constructor(options: AppOptions, handler?: Handler) {
-    this.#defaults = { timeout: options.timeout ?? DEFAULT_TIMEOUT, maxBody: options.maxBody ?? DEFAULT_MAX_BODY };
+    this.#defaults = {
+      timeout: options.timeout ?? DEFAULT_TIMEOUT,
+      maxBody: options.maxBody ?? DEFAULT_MAX_BODY,
+    };
     this.#log = options.log ?? SILENT;
     this.#fallback = handler ? this.#entry(handler, {}) : null;
   }
@@ -188,7 +191,8 @@ function onContext(middleware: Middleware): Layer<Call> {
 }
 
 async function runHandler({ ctx, entry }: Call): Promise<void> {
-  if (!entry) throw new StatusError(404, `No route fits ${shortened(ctx.route)}.`, { code: 'route_not_found' });
+  if (!entry)
+    throw new StatusError(404, `No route fits ${shortened(ctx.route)}.`, { code: 'route_not_found' });
   if (ctx.bytes.length > entry.maxBody) {
     const text = `The body has ${ctx.bytes.length} bytes; this route takes ${entry.maxBody}.`;
     throw new StatusError(413, text, { code: 'body_too_large' });

@@ -14,7 +14,11 @@ type ParamNames<Route extends string> = Route extends `${infer Segment}/${infer 
   ? ParamName<Segment> | ParamNames<Rest>
   : ParamName<Route>;
 
-type ParamName<Segment extends string> = Segment extends `:${infer Name}` ? Name : Segment extends '*' ? '*' : never;
+type ParamName<Segment extends string> = Segment extends `:${infer Name}`
+  ? Name
+  : Segment extends '*'
+    ? '*'
+    : never;
 
 export interface Match<T> {
   readonly value: T;
@@ -67,7 +71,12 @@ export class Router<T> {
 }
 
 /** Depth first, best branch first; `values` holds what the parameters on the way took. */
-function find<T>(node: Node<T>, segments: readonly string[], depth: number, values: string[]): Leaf<T> | null {
+function find<T>(
+  node: Node<T>,
+  segments: readonly string[],
+  depth: number,
+  values: string[],
+): Leaf<T> | null {
   const segment = segments[depth];
   if (segment === undefined) return node.end;
   const literal = node.literals.get(segment);

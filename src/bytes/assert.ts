@@ -10,7 +10,12 @@ export function assertBytes(value: unknown, name: string): asserts value is Byte
 }
 
 /** @throws SottoError `invalid_option` naming the option and its range. */
-export function assertNumber(value: unknown, name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
+export function assertNumber(
+  value: unknown,
+  name: string,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): void {
   if (typeof value === 'number' && value >= min && value <= max) return;
   const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`;
   throw new SottoError('invalid_option', `${name} must be a number ${range}; it is ${describe(value)}.`);

@@ -41,7 +41,10 @@ export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
 
 function pairs(word: string): string {
   if (!/^(?:[0-9a-fA-F]{2})*$/.test(word)) {
-    throw new SottoError('invalid_text', 'This is not hexadecimal text: two digits of 0-9 and a-f for each byte.');
+    throw new SottoError(
+      'invalid_text',
+      'This is not hexadecimal text: two digits of 0-9 and a-f for each byte.',
+    );
   }
   return word;
 }

@@ -40,7 +40,10 @@ export class Writer {
   /** The whole array; every byte of it must have been written. */
   finish(): Uint8Array<ArrayBuffer> {
     if (this.#offset !== this.#bytes.length) {
-      throw new SottoError('out_of_bounds', `${this.#bytes.length - this.#offset} bytes were left unwritten.`);
+      throw new SottoError(
+        'out_of_bounds',
+        `${this.#bytes.length - this.#offset} bytes were left unwritten.`,
+      );
     }
     return this.#bytes;
   }

@@ -42,7 +42,10 @@ export function x25519Half(publicKey: Bytes): Bytes {
  *
  * @throws SottoError `invalid_key` for a wrong length or unreduced coefficients, `low_order_point`.
  */
-export function encapsulate(primitives: Primitives, publicKey: Bytes): { sharedSecret: Bytes; ciphertext: Bytes } {
+export function encapsulate(
+  primitives: Primitives,
+  publicKey: Bytes,
+): { sharedSecret: Bytes; ciphertext: Bytes } {
   if (publicKey.length !== HYBRID_PUBLIC_KEY_SIZE) {
     const text = `A hybrid public key has ${HYBRID_PUBLIC_KEY_SIZE} bytes; this one has ${publicKey.length}.`;
     throw new SottoError('invalid_key', text);
@@ -65,6 +68,12 @@ export function decapsulate(primitives: Primitives, key: HybridPrivateKey, ciphe
   return combine(primitives, mlKem, agreed, ephemeral, x25519Half(key.publicKey));
 }
 
-function combine(primitives: Primitives, mlKem: Bytes, x25519: Bytes, ephemeral: Bytes, recipient: Bytes): Bytes {
+function combine(
+  primitives: Primitives,
+  mlKem: Bytes,
+  x25519: Bytes,
+  ephemeral: Bytes,
+  recipient: Bytes,
+): Bytes {
   return primitives.sha3_256(concat(mlKem, x25519, ephemeral, recipient, LABEL));
 }

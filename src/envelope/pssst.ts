@@ -5,12 +5,12 @@
  * own cipher suites, specs/native.md, section 7.
  */
 
+import { primitives as platformPrimitives } from '#crypto';
 import { assertBytes } from '../bytes/assert.ts';
 import { type Bytes, concat, sameBytes } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import { hybridPublicKey } from '../keys/hybrid-key.ts';
 import { type KeyLike, rawKey } from '../keys/key-like.ts';
-import { primitives as platformPrimitives } from '#crypto';
 import type { Primitives } from '../platform/types.ts';
 import {
   CipherSuite,
@@ -40,11 +40,11 @@ import {
   x25519Recipient,
 } from './suite-native.ts';
 
-export { CipherSuite } from '../wire/pssst.ts';
+export type { Bytes } from '../bytes/bytes.ts';
 export { SottoError } from '../errors.ts';
 export type { KeyLike } from '../keys/key-like.ts';
-export type { Bytes } from '../bytes/bytes.ts';
 export type { Primitives } from '../platform/types.ts';
+export { CipherSuite } from '../wire/pssst.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -148,7 +148,8 @@ export class PssstClient {
     const { cipherSuite = CipherSuite.X25519_AESGCM128, primitives = platformPrimitives } = options;
     layoutOf(cipherSuite);
     const { clientPrivateKey } = options;
-    const clientKey = clientPrivateKey === undefined ? null : rawKey(clientPrivateKey, 'The client private key');
+    const clientKey =
+      clientPrivateKey === undefined ? null : rawKey(clientPrivateKey, 'The client private key');
     this.cipherSuite = cipherSuite;
     this.#primitives = primitives;
     this.#suite = clientSuite(primitives, cipherSuite, serverPublicKey, clientKey);
@@ -186,7 +187,14 @@ export class PssstClient {
     packet.set(exchangeParameter, HEADER_SIZE);
     const associatedData = associatedDataOf(this.cipherSuite, this.#header, exchangeParameter);
     const plaintext = proof.length === 0 ? [message] : [...proof, message];
-    this.#primitives.aesGcm.seal(keys.requestKey, keys.requestNonce, associatedData, plaintext, packet, bodyStart);
+    this.#primitives.aesGcm.seal(
+      keys.requestKey,
+      keys.requestNonce,
+      associatedData,
+      plaintext,
+      packet,
+      bodyStart,
+    );
     return packet;
   }
 
@@ -281,9 +289,13 @@ export class PssstServer {
   #requireRequest(packet: Bytes): RequestPacket {
     const { flags, suite } = decodeHeader(packet);
     layoutOf(suite);
-    if ((flags & FLAG_REPLY) !== 0) throw new SottoError('not_a_request', 'This packet is a reply, not a request.');
+    if ((flags & FLAG_REPLY) !== 0)
+      throw new SottoError('not_a_request', 'This packet is a reply, not a request.');
     if (suite !== this.cipherSuite) {
-      throw new SottoError('unsupported_cipher', `This server speaks suite ${this.cipherSuite}, not ${suite}.`);
+      throw new SottoError(
+        'unsupported_cipher',
+        `This server speaks suite ${this.cipherSuite}, not ${suite}.`,
+      );
     }
     const request = decodePacket(packet);
     if (request.type === 'request') return request;
@@ -292,7 +304,10 @@ export class PssstServer {
 
   #verifyProof(request: RequestPacket, plaintext: Bytes, proofSize: number): Bytes {
     if (plaintext.length < proofSize) {
-      throw new SottoError('packet_too_short', `The client's proof has ${plaintext.length} of ${proofSize} bytes.`);
+      throw new SottoError(
+        'packet_too_short',
+        `The client's proof has ${plaintext.length} of ${proofSize} bytes.`,
+      );
     }
     return this.#suite.verifyProof(request, plaintext.subarray(0, proofSize)).slice();
   }
@@ -314,7 +329,12 @@ export class PssstServer {
   }
 }
 
-function clientSuite(primitives: Primitives, suite: CipherSuite, server: KeyLike, client: Bytes | null): ClientSuite {
+function clientSuite(
+  primitives: Primitives,
+  suite: CipherSuite,
+  server: KeyLike,
+  client: Bytes | null,
+): ClientSuite {
   if (suite === CipherSuite.MLKEM768X25519_AESGCM256) {
     return nativeClientSuite(primitives, hybridRecipient(primitives, hybridPublicKey(server)), client);
   }
@@ -336,7 +356,9 @@ function serverSuite(primitives: Primitives, suite: CipherSuite, privateKey: Byt
 
 /** A parameter of 32 bytes names its exchange; a longer one by its SHA-256. */
 function exchangeName(primitives: Primitives, exchangeParameter: Bytes): Bytes {
-  return exchangeParameter.length === REPLY_PARAMETER_SIZE ? exchangeParameter : primitives.sha256(exchangeParameter);
+  return exchangeParameter.length === REPLY_PARAMETER_SIZE
+    ? exchangeParameter
+    : primitives.sha256(exchangeParameter);
 }
 
 /** In suite 1 the exchange parameter is bound by the key derivation alone. */

@@ -66,7 +66,11 @@ export function serverSuite1(primitives: Primitives, privateKey: X25519PrivateKe
 }
 
 /** The exchange parameter is hashed as received, canonical or not. */
-export function deriveKeys(primitives: Primitives, exchangeParameter: Bytes, sharedSecret: Bytes): ExchangeKeys {
+export function deriveKeys(
+  primitives: Primitives,
+  exchangeParameter: Bytes,
+  sharedSecret: Bytes,
+): ExchangeKeys {
   const digest = primitives.sha256(concat(exchangeParameter, sharedSecret));
   const key = digest.subarray(0, 16);
   return {

@@ -39,7 +39,10 @@ export function x25519Recipient({ x25519 }: Primitives, publicKey: Bytes): Recip
     x25519: publicKey,
     encapsulate() {
       const ephemeral = x25519.generate();
-      return { sharedSecret: x25519.agree(ephemeral.privateKey, point), exchangeParameter: ephemeral.publicKey };
+      return {
+        sharedSecret: x25519.agree(ephemeral.privateKey, point),
+        exchangeParameter: ephemeral.publicKey,
+      };
     },
   };
 }
@@ -72,7 +75,11 @@ export function hybridOwner(primitives: Primitives, key: HybridPrivateKey): Owne
 }
 
 /** @throws SottoError `low_order_point` for a server key that no client key can agree with. */
-export function nativeClientSuite(primitives: Primitives, server: Recipient, clientKey: Bytes | null): ClientSuite {
+export function nativeClientSuite(
+  primitives: Primitives,
+  server: Recipient,
+  clientKey: Bytes | null,
+): ClientSuite {
   const prove = clientKey === null ? () => [] : prover(primitives, server, clientKey);
   return {
     begin(header) {

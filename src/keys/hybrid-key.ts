@@ -17,7 +17,8 @@ export function hybridPublicKeyText(bytes: Bytes): string {
 
 /** Whether a key is given in a form that only a post-quantum public key has. */
 export function looksHybrid(value: KeyLike): boolean {
-  if (typeof value !== 'string') return (value instanceof Uint8Array ? value : value.bytes).length === HYBRID_KEY_SIZE;
+  if (typeof value !== 'string')
+    return (value instanceof Uint8Array ? value : value.bytes).length === HYBRID_KEY_SIZE;
   const text = value.trim();
   return text.startsWith(`${PREFIX}1`) || text.length >= 2 * HYBRID_KEY_SIZE;
 }

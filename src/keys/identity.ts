@@ -60,7 +60,8 @@ export class Identity {
     try {
       return await parseIdentity(decodeUtf8(content), options.passphrase);
     } catch (cause) {
-      const code = cause instanceof SottoError && !NOT_OF_FILES.has(cause.code) ? cause.code : 'key_file_invalid';
+      const code =
+        cause instanceof SottoError && !NOT_OF_FILES.has(cause.code) ? cause.code : 'key_file_invalid';
       throw new SottoError(code, `${file}: ${messageOf(cause)}`, { cause });
     }
   }

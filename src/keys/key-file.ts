@@ -68,7 +68,10 @@ export async function decodeKeyFile(text: string, passphrase: string | undefined
   const key = await passphraseKey(passphrase, header);
   const opened = primitives.aesGcm.open(key, decodeHex(header.nonce), associatedData(header), sealed);
   if (opened) return requireKey(opened);
-  throw new SottoError('wrong_passphrase', 'The passphrase does not open this key file (or the file was altered).');
+  throw new SottoError(
+    'wrong_passphrase',
+    'The passphrase does not open this key file (or the file was altered).',
+  );
 }
 
 function passphraseKey(passphrase: string, { kdf }: SealedHeader): Promise<Bytes> {
@@ -83,7 +86,13 @@ function sealedHeader(fields: Record<string, unknown>): SealedHeader {
   if (cipher !== 'aes-256-gcm') throw invalid('its cipher is not aes-256-gcm');
   if (!isObject(kdf) || kdf.name !== 'scrypt') throw invalid('its kdf is not scrypt');
   const { N, r, p } = kdf;
-  if (!isCost(N, MAX_COST.N) || (N & (N - 1)) !== 0 || N < 2 || !isCost(r, MAX_COST.r) || !isCost(p, MAX_COST.p)) {
+  if (
+    !isCost(N, MAX_COST.N) ||
+    (N & (N - 1)) !== 0 ||
+    N < 2 ||
+    !isCost(r, MAX_COST.r) ||
+    !isCost(p, MAX_COST.p)
+  ) {
     throw invalid('its scrypt parameters are out of range');
   }
   const salt = encodeHex(hexField(kdf.salt, 'kdf.salt'));
@@ -116,7 +125,8 @@ function parse(text: string): Record<string, unknown> {
 }
 
 function hexField(value: unknown, name: string): Bytes {
-  if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value)) throw invalid(`its ${name} is not hex`);
+  if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value))
+    throw invalid(`its ${name} is not hex`);
   return decodeHex(value);
 }
 

@@ -18,7 +18,12 @@ export type KeyLike = Bytes | string | { readonly bytes: Bytes };
  * @param name what the key is, for the error: "The server public key".
  * @throws SottoError `invalid_key`.
  */
-export function rawKey(value: KeyLike, name: string, size: number = KEY_SIZE, prefix: string = KEY_PREFIX): Bytes {
+export function rawKey(
+  value: KeyLike,
+  name: string,
+  size: number = KEY_SIZE,
+  prefix: string = KEY_PREFIX,
+): Bytes {
   const bytes = typeof value === 'string' ? keyFromText(value, name, prefix) : keyFromBytes(value, name);
   if (bytes.length === size) return bytes;
   throw new SottoError('invalid_key', `${name} must have ${size} bytes; this one has ${bytes.length}.`);
@@ -34,13 +39,19 @@ function keyFromBytes(value: unknown, name: string): Bytes {
   if (typeof value === 'object' && value !== null && 'bytes' in value && value.bytes instanceof Uint8Array) {
     return value.bytes;
   }
-  throw new SottoError('invalid_key', `${name} must be bytes, hex or a ${KEY_PREFIX}1… text; it is ${describe(value)}.`);
+  throw new SottoError(
+    'invalid_key',
+    `${name} must be bytes, hex or a ${KEY_PREFIX}1… text; it is ${describe(value)}.`,
+  );
 }
 
 function keyFromText(value: string, name: string, prefix: string): Bytes {
   const text = value.trim();
   if (text.includes('-----BEGIN')) {
-    throw new SottoError('invalid_key', `${name} is a PEM text; import it with \`sotto keygen FILE --import PEM\`.`);
+    throw new SottoError(
+      'invalid_key',
+      `${name} is a PEM text; import it with \`sotto keygen FILE --import PEM\`.`,
+    );
   }
   if (text.toLowerCase().startsWith(KEY_PREFIX)) return keyFromBech32(text, name, prefix);
   try {
@@ -54,7 +65,10 @@ function keyFromBech32(text: string, name: string, prefix: string): Bytes {
   const decoded = bech32m.decodeUnsafe(text, false);
   if (!decoded) throw new SottoError('invalid_key', `${name} has a typing error: its checksum does not fit.`);
   if (decoded.prefix !== prefix) {
-    throw new SottoError('invalid_key', `${name} must begin with ${prefix}1; this one begins with ${decoded.prefix}1.`);
+    throw new SottoError(
+      'invalid_key',
+      `${name} must begin with ${prefix}1; this one begins with ${decoded.prefix}1.`,
+    );
   }
   const bytes = bech32m.fromWordsUnsafe(decoded.words);
   if (bytes) return bytes;

@@ -27,7 +27,8 @@ export function decodePem(text: string): Bytes {
   }
   const body = text.slice(text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)).replaceAll(/\s/g, '');
   const der = text.includes(BEGIN) && text.includes(END) ? decodeBase64(body) : new Uint8Array(0);
-  const isX25519 = der.length === HEADER.length + KEY_SIZE && sameBytes(der.subarray(0, HEADER.length), HEADER);
+  const isX25519 =
+    der.length === HEADER.length + KEY_SIZE && sameBytes(der.subarray(0, HEADER.length), HEADER);
   if (isX25519) return der.slice(HEADER.length);
   const hint = '`openssl genpkey -algorithm X25519` makes one, `sotto keygen` a better one';
   throw new SottoError('invalid_key', `This PEM text is not an X25519 private key in PKCS8; ${hint}.`);

@@ -49,7 +49,14 @@ export interface Primitives {
   /** AES-GCM with a 16-byte tag; the key's length (16 or 32) picks AES-128 or AES-256. */
   readonly aesGcm: {
     /** Writes ciphertext and tag of the joined `plaintext` parts into `out` from `offset`. */
-    seal(key: Bytes, nonce: Bytes, associatedData: Bytes, plaintext: readonly Bytes[], out: Bytes, offset: number): void;
+    seal(
+      key: Bytes,
+      nonce: Bytes,
+      associatedData: Bytes,
+      plaintext: readonly Bytes[],
+      out: Bytes,
+      offset: number,
+    ): void;
     /** The plaintext, or null where the tag does not match. `sealed` is ciphertext and tag. */
     open(key: Bytes, nonce: Bytes, associatedData: Bytes, sealed: Bytes): Bytes | null;
   };

@@ -109,7 +109,8 @@ export class Answerer {
       return request.packReply(errorReplyBytes(STATUS.badRequest, messageOf(error)));
     }
     // A reply memory forgets: what is older than it must not be answered at all, not even by a refusal.
-    if (suite === CipherSuite.X25519_AESGCM128 && !this.#isFresh(routed.sentAt)) return this.#silence('stale');
+    if (suite === CipherSuite.X25519_AESGCM128 && !this.#isFresh(routed.sentAt))
+      return this.#silence('stale');
     if (!this.#isAllowed(sender)) {
       this.#counters.add('not_allowed');
       return request.packReply(errorReplyBytes(STATUS.notAllowed, 'This key may not ask here.'));
@@ -136,7 +137,8 @@ export class Answerer {
       return request.packReply(errorReplyBytes(STATUS.tooEarly, String(time)));
     }
     // The caller may go and ask again: the handler runs on, and its answer is kept.
-    const handle = async (): Promise<Bytes> => request.packReply(fromReply(await this.#dispatch(asked, routed, false)));
+    const handle = async (): Promise<Bytes> =>
+      request.packReply(fromReply(await this.#dispatch(asked, routed, false)));
     return this.#packetOf(await this.#window.run(request.exchange, routed.sentAt, handle), request);
   }
 
@@ -146,7 +148,9 @@ export class Answerer {
         return outcome.packet;
       case 'full':
         this.#counters.add('once_window_full');
-        return request.packReply(errorReplyBytes(STATUS.unavailable, 'The server cannot remember more; ask later.'));
+        return request.packReply(
+          errorReplyBytes(STATUS.unavailable, 'The server cannot remember more; ask later.'),
+        );
       case 'unknown': {
         this.#counters.add('outcome_unknown');
         const text = 'The server stopped while it handled this request: it may have run or not.';

@@ -3,7 +3,12 @@ import { decodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 import { decodeBody, type EncodedBody, encodeBody, type Representation } from '../wire/representation.ts';
 import { decodeRoutedReply, encodeRoutedRequest, type RoutedReply } from '../wire/routed.ts';
-import { type Payload, type RequestClientOptions, type ResolvedClientOptions, resolveClientOptions } from './options.ts';
+import {
+  type Payload,
+  type RequestClientOptions,
+  type ResolvedClientOptions,
+  resolveClientOptions,
+} from './options.ts';
 import { PacketClient } from './packet-client.ts';
 import { ServerClock } from './server-clock.ts';
 import { errorOfStatus, STATUS } from './status.ts';
@@ -52,7 +57,10 @@ export class RequestClient implements AsyncDisposable {
    * @param url where the server listens, or several URLs of one server, which are raced with the same bytes.
    * @throws SottoError `invalid_url`, `invalid_key`, `invalid_option`, `low_order_point`.
    */
-  static async connect(url: string | readonly string[], options: RequestClientOptions): Promise<RequestClient> {
+  static async connect(
+    url: string | readonly string[],
+    options: RequestClientOptions,
+  ): Promise<RequestClient> {
     const urls = typeof url === 'string' ? [url] : url;
     if (urls.length === 0) throw new SottoError('invalid_url', 'A client needs one URL or more.');
     return new RequestClient(urls, resolveClientOptions(options));
@@ -79,7 +87,7 @@ export class RequestClient implements AsyncDisposable {
   async request(route: string, body?: unknown, options: RequestOptions = {}): Promise<unknown> {
     this.#requirePayload('routed');
     const encoded = encodeBody(body, options.representation);
-    return valueOf(await this.#askInTime(route, encoded, options));
+    return answerOf(await this.#askInTime(route, encoded, options));
   }
 
   /**
@@ -89,7 +97,10 @@ export class RequestClient implements AsyncDisposable {
    */
   requestRaw(message: Bytes, options: Pick<RequestOptions, 'timeout' | 'signal'> = {}): Promise<Bytes> {
     this.#requirePayload('raw');
-    return this.#packets.ask(message, { timeout: options.timeout ?? this.#options.timeout, signal: options.signal });
+    return this.#packets.ask(message, {
+      timeout: options.timeout ?? this.#options.timeout,
+      signal: options.signal,
+    });
   }
 
   /**
@@ -99,7 +110,10 @@ export class RequestClient implements AsyncDisposable {
    */
   async send(route: string, body?: unknown, options: Omit<RequestOptions, 'once'> = {}): Promise<void> {
     this.#requirePayload('routed');
-    const message = this.#seal(route, encodeBody(body, options.representation), { once: false, oneWay: true });
+    const message = this.#seal(route, encodeBody(body, options.representation), {
+      once: false,
+      oneWay: true,
+    });
     const { timeout = this.#options.timeout, signal } = options;
     await this.#packets.ask(message, { timeout, signal, oneWay: true });
   }
@@ -144,7 +158,11 @@ export class RequestClient implements AsyncDisposable {
     return decodeRoutedReply(await this.#packets.ask(message, { ...options, isTooLarge }));
   }
 
-  #seal(route: string, body: EncodedBody, flags: { readonly once: boolean; readonly oneWay: boolean }): Bytes {
+  #seal(
+    route: string,
+    body: EncodedBody,
+    flags: { readonly once: boolean; readonly oneWay: boolean },
+  ): Bytes {
     const { representation, bytes } = body;
     const sentAt = flags.once ? this.#clock.onceStamp() : this.#clock.stamp();
     return encodeRoutedRequest({ representation, ...flags, sentAt, route, body: bytes }, this.#padTo(route));
@@ -171,11 +189,14 @@ export class RequestClient implements AsyncDisposable {
   #requirePayload(payload: Payload): void {
     if (this.#options.payload === payload) return;
     const call = this.#options.payload === 'raw' ? 'requestRaw' : 'request and send';
-    throw new SottoError('invalid_argument', `With payload "${this.#options.payload}" this client has ${call} alone.`);
+    throw new SottoError(
+      'invalid_argument',
+      `With payload "${this.#options.payload}" this client has ${call} alone.`,
+    );
   }
 }
 
-function valueOf(reply: RoutedReply): unknown {
+function answerOf(reply: RoutedReply): unknown {
   if (reply.status === 0) return decodeBody(reply.body, reply.representation);
   throw errorOfStatus(reply.status, decodeUtf8(reply.body));
 }

@@ -35,7 +35,8 @@ export class Exchange<T> {
   readonly #legs: Leg[];
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #stop = new AbortController();
-  readonly #onAbort = (): void => this.#fail(new SottoError('aborted', 'The request was given up by its caller.'));
+  readonly #onAbort = (): void =>
+    this.#fail(new SottoError('aborted', 'The request was given up by its caller.'));
   #resolve: (value: T) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #settled = false;
@@ -149,7 +150,7 @@ export class Exchange<T> {
       return new SottoError('unreachable', `Nothing answers at ${urls}: ${heard}`, { cause });
     }
     const text =
-      `No answer from ${urls} within ${this.#options.timeout} ms: nothing listens there, the network loses it, ` +
+      `No answer from ${urls} within ${Math.round(this.#options.timeout)} ms: nothing listens there, the network loses it, ` +
       'or the server key is not that of this server (a server is silent to what it cannot open).';
     return new SottoError('timeout', text, { cause });
   }

@@ -53,13 +53,16 @@ export interface RequestServerOptions {
    * at, is answered with status 403. Default: everybody.
    */
   readonly allow?: (key: PublicKey | null) => boolean;
-  /** Cipher suites accepted. Default all. */
+  /** Cipher suites accepted. Default all; with `reusePort` all but suite 1. */
   readonly suites?: readonly CipherSuite[];
   readonly onceWindow?: OnceWindowOptions;
   /** The longest datagram sent or taken, bytes. Default 1232. */
   readonly maxDatagram?: number;
   readonly limits?: Partial<RequestLimits>;
-  /** Processes sharing the ports. Default false. */
+  /**
+   * Other processes share the ports. Each remembers for itself, so `once` then needs a shared store, and suite 1 (safe
+   * only while every copy of a request meets the same memory) is not accepted. Default false.
+   */
   readonly reusePort?: boolean;
   /** Where `memory://` URLs lead, in tests. */
   readonly hub?: MemoryHub;
@@ -147,18 +150,13 @@ export function resolveServerOptions(options: RequestServerOptions): ResolvedSer
   if (!Array.isArray(listen) || listen.length === 0) {
     throw new SottoError('invalid_option', 'listen needs one URL or more, such as "udp://0.0.0.0:7878".');
   }
-  const suites = options.suites ?? ALL_SUITES;
-  const unknown = suites.find((suite) => !ALL_SUITES.includes(suite));
-  if (suites.length === 0 || unknown !== undefined) {
-    throw new SottoError('invalid_option', `suites takes some of ${ALL_SUITES.join(', ')}; it has ${unknown}.`);
-  }
   return {
     identity: required(options.identity, 'identity', 'Identity.generate() makes one'),
     listen,
     payload: payloadOf(options.payload),
     allow: options.allow ?? (() => true),
-    suites,
-    onceWindow: options.onceWindow ?? {},
+    suites: suitesOf(options),
+    onceWindow: onceWindowOf(options),
     limits,
     reusePort: options.reusePort ?? false,
     hub: options.hub,
@@ -195,7 +193,11 @@ export function resolveClientOptions(options: RequestClientOptions): ResolvedCli
   assertNumber(maxDatagram, 'maxDatagram', 128, 65_507);
   assertNumber(pad, 'pad', 0, maxDatagram);
   return {
-    serverKey: required(options.serverKey, 'serverKey', "it is printed by `sotto id FILE` on the server's machine"),
+    serverKey: required(
+      options.serverKey,
+      'serverKey',
+      "it is printed by `sotto id FILE` on the server's machine",
+    ),
     identity: options.identity,
     payload: payloadOf(options.payload),
     timeout,
@@ -209,6 +211,25 @@ export function resolveClientOptions(options: RequestClientOptions): ResolvedCli
     log: options.log ?? SILENT,
     now: options.now ?? Date.now,
   };
+}
+
+function suitesOf({ suites, reusePort = false }: RequestServerOptions): readonly CipherSuite[] {
+  const possible = ALL_SUITES.filter((suite) => !reusePort || suite !== CipherSuite.X25519_AESGCM128);
+  const wrong = suites?.find((suite) => !possible.includes(suite));
+  if (suites?.length !== 0 && wrong === undefined) return suites ?? possible;
+  const why = reusePort ? ' (suite 1 needs one process: reusePort must be off)' : '';
+  throw new SottoError(
+    'invalid_option',
+    `suites takes some of ${possible.join(', ')}${why}; it has ${wrong}.`,
+  );
+}
+
+function onceWindowOf({ onceWindow = {}, reusePort = false }: RequestServerOptions): OnceWindowOptions {
+  const isShared = onceWindow.store !== undefined && onceWindow.store !== 'memory';
+  if (!reusePort || isShared) return onceWindow;
+  const text =
+    'With reusePort, onceWindow.store must be one that all processes share, such as "sqlite:once.db".';
+  throw new SottoError('invalid_option', text);
 }
 
 function payloadOf(payload: Payload = 'routed'): Payload {

@@ -125,7 +125,8 @@ export class PacketClient {
   /** The same packet by streams: the server has kept the reply for it. */
   #widen({ exchange }: Pending): void {
     this.counters.add('widened');
-    const text = 'The reply is longer than a datagram to this address may be, and the server cannot be reached by TCP';
+    const text =
+      'The reply is longer than a datagram to this address may be, and the server cannot be reached by TCP';
     exchange.leaveLossy(new SottoError('reply_too_large', text));
     for (const link of this.#streams()) exchange.join(link);
   }

@@ -1,6 +1,6 @@
 import type { App } from '../app/app.ts';
 import { appFrom, type Handler } from '../app/app.ts';
-import { mapKey, type Bytes } from '../bytes/bytes.ts';
+import { type Bytes, mapKey } from '../bytes/bytes.ts';
 import { PssstServer, type UnpackedRequest } from '../envelope/pssst.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
@@ -175,7 +175,8 @@ export class RequestServer implements AsyncDisposable {
     this.#counters.add('reply_too_large');
     if (!this.#warnedOfLargeReply) {
       this.#warnedOfLargeReply = true;
-      const text = 'a reply is longer than its road takes; listen on tcp:// too, or raise maxDatagram or replyFactor';
+      const text =
+        'a reply is longer than its road takes; listen on tcp:// too, or raise maxDatagram or replyFactor';
       this.#options.log.warn({ bytes: packet.length, limit }, text);
     }
     this.#answerer.keep(request.exchange, packet);
@@ -222,6 +223,8 @@ function serverOf({ identity }: ResolvedServerOptions, suite: CipherSuite): Psss
   try {
     return new PssstServer(privateKey, { cipherSuite: suite });
   } catch (cause) {
-    throw new SottoError('invalid_option', `This identity cannot serve suite ${suite}: ${messageOf(cause)}`, { cause });
+    throw new SottoError('invalid_option', `This identity cannot serve suite ${suite}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }

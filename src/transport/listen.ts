@@ -30,7 +30,11 @@ export async function listenAll(urls: readonly string[], options: ListenOptions)
   }
 }
 
-async function listen(url: RoadUrl, options: ListenOptions, mounts: Map<string, HttpMount>): Promise<Listener> {
+async function listen(
+  url: RoadUrl,
+  options: ListenOptions,
+  mounts: Map<string, HttpMount>,
+): Promise<Listener> {
   switch (url.scheme) {
     case 'udp':
       return told(url, listenUdp(url, options));
@@ -115,7 +119,10 @@ async function openMount(
     requestTimeout: limits.packetTimeout,
     idleTimeout: limits.idleTimeout,
   };
-  await told(parseUrl(text), mount.listen({ host: url.host, port: url.port, reusePort, limits: httpLimits, onDrop }));
+  await told(
+    parseUrl(text),
+    mount.listen({ host: url.host, port: url.port, reusePort, limits: httpLimits, onDrop }),
+  );
 }
 
 function requireListenable(url: RoadUrl): RoadUrl {
@@ -137,6 +144,8 @@ async function told<T>(url: RoadUrl, listening: Promise<T>): Promise<T> {
       throw new SottoError('address_in_use', text, { cause });
     }
     const hint = code === 'EACCES' ? ' Ports below 1024 need rights; choose a higher one.' : '';
-    throw new SottoError('listen_failed', `${address} cannot be listened on: ${messageOf(cause)}.${hint}`, { cause });
+    throw new SottoError('listen_failed', `${address} cannot be listened on: ${messageOf(cause)}.${hint}`, {
+      cause,
+    });
   }
 }

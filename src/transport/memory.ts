@@ -83,7 +83,12 @@ interface Door {
   taking: boolean;
 }
 
-function arrivalOf(packet: Bytes, name: string, options: ListenOptions, deliver: (reply: Bytes) => void): Arrival {
+function arrivalOf(
+  packet: Bytes,
+  name: string,
+  options: ListenOptions,
+  deliver: (reply: Bytes) => void,
+): Arrival {
   return {
     packet,
     transport: 'memory',

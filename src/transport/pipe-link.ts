@@ -1,6 +1,5 @@
 /** The client side of pipes (TCP, WebSocket): one connection, made when needed, and again after a cut. */
 
-import { sockets } from '#sockets';
 import type { Bytes } from '../bytes/bytes.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PacketPipe } from './framed.ts';

@@ -85,7 +85,13 @@ class Connection {
   /** Since when a packet has been arriving, or answers have not been taken. */
   #stuckSince: number | null = null;
 
-  constructor(pipe: PacketPipe, host: string, transport: Transport, options: ListenOptions, onEnd: () => void) {
+  constructor(
+    pipe: PacketPipe,
+    host: string,
+    transport: Transport,
+    options: ListenOptions,
+    onEnd: () => void,
+  ) {
     this.#pipe = pipe;
     this.#options = options;
     this.#onEnd = onEnd;
@@ -143,7 +149,8 @@ class Connection {
     const stuck = this.#pipe.midPacket || this.#pipe.buffered > MAX_BUFFERED;
     if (!stuck) this.#stuckSince = null;
     else this.#stuckSince ??= now;
-    if (this.#stuckSince !== null && now - this.#stuckSince > packetTimeout) return this.#cut('packet_timeout');
+    if (this.#stuckSince !== null && now - this.#stuckSince > packetTimeout)
+      return this.#cut('packet_timeout');
     if (this.#inFlight === 0 && now - this.#activeAt > idleTimeout) this.#cut('idle_timeout');
   }
 

@@ -33,20 +33,23 @@ export function parseUrl(text: string): RoadUrl {
   const url = URL.parse(text);
   if (!url) throw invalid(text, 'it is not a URL; write something like udp://host:7878');
   const scheme = SCHEMES.find((each) => url.protocol === `${each}:`);
-  if (!scheme) throw invalid(text, `it must begin with one of ${SCHEMES.map((each) => `${each}://`).join(', ')}`);
+  if (!scheme)
+    throw invalid(text, `it must begin with one of ${SCHEMES.map((each) => `${each}://`).join(', ')}`);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (host === '') throw invalid(text, 'it names no host');
   if (url.username !== '' || url.search !== '' || url.hash !== '') {
     throw invalid(text, 'it may have a host, a port and a path, and nothing else');
   }
   const hasPath = url.pathname !== '' && url.pathname !== '/';
-  if (hasPath && (scheme === 'udp' || scheme === 'tcp')) throw invalid(text, `a ${scheme}:// URL has no path`);
+  if (hasPath && (scheme === 'udp' || scheme === 'tcp'))
+    throw invalid(text, `a ${scheme}:// URL has no path`);
   const port = url.port === '' ? DEFAULT_PORTS[scheme] : Number(url.port);
   return { scheme, host, port, path: hasPath ? url.pathname : DEFAULT_PATH };
 }
 
 /** The URL as people write it: the port always, the path only where it is not the usual one. */
 export function formatUrl({ scheme, host, port, path }: RoadUrl): string {
+  if (scheme === 'memory') return `memory://${host}`;
   const authority = host.includes(':') ? `[${host}]` : host;
   return `${scheme}://${authority}:${port}${path === DEFAULT_PATH ? '' : path}`;
 }

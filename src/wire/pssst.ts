@@ -100,7 +100,11 @@ export interface ReplyPacket {
 export type Packet = RequestPacket | ReplyPacket;
 
 /** The four bytes at the front of a packet. */
-export function encodeHeader(suite: CipherSuite, reply: boolean, clientAuth: boolean): Uint8Array<ArrayBuffer> {
+export function encodeHeader(
+  suite: CipherSuite,
+  reply: boolean,
+  clientAuth: boolean,
+): Uint8Array<ArrayBuffer> {
   const flags = (reply ? FLAG_REPLY : 0) | (clientAuth ? FLAG_CLIENT_AUTH : 0);
   return Uint8Array.of(flags >> 8, flags & 0xff, suite >> 8, suite & 0xff);
 }
@@ -122,7 +126,8 @@ export function decodePacket(bytes: Bytes): Packet {
   const header = bytes.subarray(0, HEADER_SIZE);
   const parameter = bytes.subarray(HEADER_SIZE, parameterEnd);
   const sealed = bytes.subarray(bodyStart);
-  if (!reply) return { type: 'request', suite: known, clientAuth, header, exchangeParameter: parameter, sealed };
+  if (!reply)
+    return { type: 'request', suite: known, clientAuth, header, exchangeParameter: parameter, sealed };
   const nonce = bytes.subarray(parameterEnd, bodyStart);
   return { type: 'reply', suite: known, clientAuth, header, exchange: parameter, nonce, sealed };
 }
@@ -167,5 +172,8 @@ export function exchangeOf(reply: Bytes): Bytes | undefined {
 }
 
 function tooShort(length: number, needed: number): SottoError {
-  return new SottoError('packet_too_short', `A packet of ${length} bytes is too short; it needs ${needed} or more.`);
+  return new SottoError(
+    'packet_too_short',
+    `A packet of ${length} bytes is too short; it needs ${needed} or more.`,
+  );
 }

@@ -57,7 +57,10 @@ export function decodeBody(bytes: Bytes, representation: Representation): unknow
 export function representationFromByte(byte: number): Representation {
   const letter = REPRESENTATIONS.find((each) => each.charCodeAt(0) === byte);
   if (letter) return letter;
-  throw new SottoError('unsupported_representation', `Byte ${byte} names no representation; use t, j, c or b.`);
+  throw new SottoError(
+    'unsupported_representation',
+    `Byte ${byte} names no representation; use t, j, c or b.`,
+  );
 }
 
 /** The letter that keeps `value` whole at the least cost. */

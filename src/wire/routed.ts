@@ -125,14 +125,16 @@ export function decodeRoutedReply(bytes: Bytes): RoutedReply {
 
 function unpad(body: Bytes): Bytes {
   const size = ((body.at(-2) ?? 0) << 8) | (body.at(-1) ?? 0);
-  if (size < MIN_PADDING || size > body.length) throw invalid('request', `its padding cannot have ${size} bytes`);
+  if (size < MIN_PADDING || size > body.length)
+    throw invalid('request', `its padding cannot have ${size} bytes`);
   const zeros = body.subarray(body.length - size, body.length - MIN_PADDING);
   if (zeros.some((byte) => byte !== 0)) throw invalid('request', 'its padding is not zero');
   return body.subarray(0, body.length - size);
 }
 
 function requireVersion(version: number): void {
-  if (version !== VERSION) throw new SottoError('invalid_message', `Version ${version} is not known; this is ${VERSION}.`);
+  if (version !== VERSION)
+    throw new SottoError('invalid_message', `Version ${version} is not known; this is ${VERSION}.`);
 }
 
 function decoding<T>(kind: 'request' | 'reply', bytes: Bytes, decode: (reader: Reader) => T): T {

@@ -137,7 +137,9 @@ export const primitives: Primitives = {
   scrypt: (passphrase, salt, { N, r, p }, length) =>
     new Promise((resolve, reject) => {
       const maxmem = 256 * N * r; // twice what scrypt needs: Node's own limit of 32 MiB is below our cost
-      scrypt(passphrase, salt, length, { N, r, p, maxmem }, (error, key) => (error ? reject(error) : resolve(plain(key))));
+      scrypt(passphrase, salt, length, { N, r, p, maxmem }, (error, key) =>
+        error ? reject(error) : resolve(plain(key)),
+      );
     }),
 };
 

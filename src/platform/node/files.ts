@@ -59,7 +59,9 @@ async function openForReading(path: string): Promise<FileHandle> {
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) {
-      throw new SottoError('key_file_missing', `${path} does not exist; make it with: sotto keygen ${path}`, { cause });
+      throw new SottoError('key_file_missing', `${path} does not exist; make it with: sotto keygen ${path}`, {
+        cause,
+      });
     }
     throw new SottoError('key_file_invalid', `${path} cannot be read: ${String(cause)}`, { cause });
   }

@@ -99,7 +99,12 @@ function readBody(incoming: IncomingMessage, max: number, done: (body: Bytes | n
   });
 }
 
-function exchangeOf(incoming: IncomingMessage, response: ServerResponse, path: string, body: Bytes): HttpExchange {
+function exchangeOf(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  body: Bytes,
+): HttpExchange {
   let controller: AbortController | null = null;
   const isGone = (): boolean => response.destroyed || (response.closed && !response.writableFinished);
   response.on('close', () => {
@@ -124,7 +129,10 @@ function exchangeOf(incoming: IncomingMessage, response: ServerResponse, path: s
 }
 
 function finish(response: ServerResponse, status: number, headers: object, body?: Bytes): void {
-  response.writeHead(status, { ...headers, ...(status === 204 ? {} : { 'content-length': body?.length ?? 0 }) });
+  response.writeHead(status, {
+    ...headers,
+    ...(status === 204 ? {} : { 'content-length': body?.length ?? 0 }),
+  });
   response.end(body);
 }
 
@@ -148,7 +156,11 @@ function acceptChannels(server: Server, options: HttpServerOptions): void {
   });
 }
 
-function limitPerHost(server: Server, { maxConnectionsPerHost }: HttpLimits, onDrop: HttpServerOptions['onDrop']): void {
+function limitPerHost(
+  server: Server,
+  { maxConnectionsPerHost }: HttpLimits,
+  onDrop: HttpServerOptions['onDrop'],
+): void {
   const counts = new Map<string, number>();
   server.on('drop', (drop) => onDrop('connection_limit', drop?.remoteAddress ?? 'unknown'));
   server.on('connection', (socket) => {

@@ -1,5 +1,7 @@
 /** SQLite by node:sqlite, set up so that what was committed survives a power cut. */
 
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SottoError } from '../../errors.ts';
 import type { Database, SqlValue } from '../types.ts';
@@ -25,11 +27,14 @@ export function openDatabase(path: string): Database {
 
 function open(path: string): DatabaseSync {
   try {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
     // FULL: in WAL mode NORMAL may lose the last commits when the power goes.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     return database;
   } catch (cause) {
-    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${String(cause)}`, { cause });
+    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${String(cause)}`, {
+      cause,
+    });
   }
 }

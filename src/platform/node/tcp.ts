@@ -8,7 +8,13 @@ import type { Pipe, PipeEvents, Sockets } from '../types.ts';
 
 const KEEP_ALIVE_AFTER = 15_000;
 
-export const listenStreams: Sockets['listenStreams'] = async ({ host, port, reusePort, maxConnections, onPipe }) => {
+export const listenStreams: Sockets['listenStreams'] = async ({
+  host,
+  port,
+  reusePort,
+  maxConnections,
+  onPipe,
+}) => {
   const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER });
   server.maxConnections = maxConnections;
   server.on('connection', (socket) => onPipe(pipeOf(socket)));
@@ -19,7 +25,13 @@ export const listenStreams: Sockets['listenStreams'] = async ({ host, port, reus
 };
 
 export const connectStream: Sockets['connectStream'] = async ({ host, port }, timeout) => {
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER });
+  const socket = connect({
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_AFTER,
+  });
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(timeout) });
   } catch (cause) {

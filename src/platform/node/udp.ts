@@ -14,8 +14,9 @@ export const bindDatagrams: Sockets['bindDatagrams'] = async ({ host, port, reus
   const { address, type } = await resolve(host);
   const socket = newSocket(type, reusePort);
   socket.on('message', withAddress(onDatagram));
+  const listening = once(socket, 'listening'); // before the call: with a literal address it happens within it
   socket.bind(port, address);
-  await once(socket, 'listening');
+  await listening;
   // What an earlier datagram met on its way is nobody's concern here.
   socket.on('error', () => {});
   const state = { open: true };
@@ -28,12 +29,16 @@ export const bindDatagrams: Sockets['bindDatagrams'] = async ({ host, port, reus
   } satisfies DatagramSocket;
 };
 
-export const connectDatagrams: Sockets['connectDatagrams'] = async ({ host, port }, { onDatagram, onError }) => {
+export const connectDatagrams: Sockets['connectDatagrams'] = async (
+  { host, port },
+  { onDatagram, onError },
+) => {
   const { address, type } = await resolve(host);
   const socket = newSocket(type, false);
   socket.on('message', onDatagram);
+  const connected = once(socket, 'connect');
   socket.connect(port, address);
-  await once(socket, 'connect');
+  await connected;
   socket.on('error', (error) => onError(error.message));
   const state = { open: true };
   return {

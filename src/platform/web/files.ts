@@ -4,8 +4,10 @@ import { SottoError } from '../../errors.ts';
 import type { Database, Files } from '../types.ts';
 
 export const files: Files = {
-  readPrivate: () => Promise.reject(unsupported('read key files; use Identity.from with a key kept elsewhere')),
-  writePrivate: () => Promise.reject(unsupported('write key files; keep Identity.toHex() where the page may')),
+  readPrivate: () =>
+    Promise.reject(unsupported('read key files; use Identity.from with a key kept elsewhere')),
+  writePrivate: () =>
+    Promise.reject(unsupported('write key files; keep Identity.toHex() where the page may')),
 };
 
 export function openDatabase(): Database {

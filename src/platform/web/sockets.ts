@@ -14,7 +14,13 @@ export const sockets: Sockets = {
   async post(url, { body, contentType, maxAnswer, signal }) {
     try {
       const headers = { 'content-type': contentType };
-      const answer = await fetch(url, { method: 'POST', body: body.slice(), headers, signal, credentials: 'omit' });
+      const answer = await fetch(url, {
+        method: 'POST',
+        body: body.slice(),
+        headers,
+        signal,
+        credentials: 'omit',
+      });
       return { status: answer.status, body: await readAnswer(answer, maxAnswer) };
     } catch (cause) {
       throw new SottoError('unreachable', `${url} cannot be reached: ${String(cause)}`, { cause });
@@ -65,7 +71,8 @@ function webSocketPipe(webSocket: WebSocket): Pipe {
         if (event.data instanceof ArrayBuffer) events.onData(new Uint8Array(event.data));
       };
       webSocket.onerror = null;
-      webSocket.onclose = (event) => events.onClose(event.wasClean ? null : `it closed with code ${event.code}`);
+      webSocket.onclose = (event) =>
+        events.onClose(event.wasClean ? null : `it closed with code ${event.code}`);
     },
     send(data) {
       if (webSocket.readyState !== WebSocket.OPEN) return;
@@ -80,5 +87,7 @@ function webSocketPipe(webSocket: WebSocket): Pipe {
 }
 
 function unsupported(what: string): Promise<never> {
-  return Promise.reject(new SottoError('unsupported_platform', `A browser cannot ${what}; use http:// or ws://.`));
+  return Promise.reject(
+    new SottoError('unsupported_platform', `A browser cannot ${what}; use http:// or ws://.`),
+  );
 }

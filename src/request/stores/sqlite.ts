@@ -4,11 +4,11 @@
  * Operations of one turn of the event loop are one transaction, so the price of a durable commit is shared.
  */
 
+import { primitives } from '#crypto';
 import { openDatabase } from '#files';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex } from '../../bytes/text.ts';
 import type { Database, Statement } from '../../platform/types.ts';
-import { primitives } from '#crypto';
 import { type Claim, ENTRY_OVERHEAD, type OnceStore, STORE_LIMITS, type StoreLimits } from './store.ts';
 
 /** A process says this often that it lives, ms; one that has not for three times as long has stopped. */
@@ -50,7 +50,10 @@ export class SqliteOnceStore implements OnceStore {
     this.#statements = prepareStatements(this.#database);
     this.#clean();
     this.#beat();
-    this.#timers = [setInterval(() => this.#beat(), HEARTBEAT), setInterval(() => this.#clean(), CLEAN_EVERY)];
+    this.#timers = [
+      setInterval(() => this.#beat(), HEARTBEAT),
+      setInterval(() => this.#clean(), CLEAN_EVERY),
+    ];
     for (const timer of this.#timers) timer.unref?.();
   }
 
@@ -151,7 +154,9 @@ export class SqliteOnceStore implements OnceStore {
   }
 }
 
-type Statements = Readonly<Record<'insert' | 'find' | 'answer' | 'beat' | 'alive' | 'clean' | 'retire', Statement>>;
+type Statements = Readonly<
+  Record<'insert' | 'find' | 'answer' | 'beat' | 'alive' | 'clean' | 'retire', Statement>
+>;
 
 function prepareStatements(database: Database): Statements {
   const prepare = (sql: string): Statement => database.prepare(sql);
@@ -159,7 +164,9 @@ function prepareStatements(database: Database): Statements {
     insert: prepare('INSERT INTO exchanges (exchange, claimed_at, expires_at, owner) VALUES (?, ?, ?, ?)'),
     find: prepare('SELECT packet, owner FROM exchanges WHERE exchange = ?'),
     answer: prepare('UPDATE exchanges SET packet = ? WHERE exchange = ? AND packet IS NULL'),
-    beat: prepare('INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until'),
+    beat: prepare(
+      'INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until',
+    ),
     alive: prepare('SELECT 1 FROM owners WHERE owner = ? AND alive_until > ?'),
     clean: prepare('DELETE FROM exchanges WHERE expires_at < ?'),
     retire: prepare('DELETE FROM owners WHERE owner = ?'),

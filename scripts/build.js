@@ -1,0 +1,43 @@
+// Builds dist/ for publishing: JavaScript and declarations by tsc, and a package.json of its own whose `imports` lead
+// to what was built, while those of the root lead to the sources (docs/decisions/0004-imports-and-dist.md).
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+if (existsSync(compiler)) {
+  build();
+  linkCommand();
+} else {
+  console.log('build: typescript is not installed (production install); the sources run as they are');
+}
+
+function build() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const built = { type: 'module', sideEffects: false, imports: builtTargets(imports) };
+  writeFileSync(join(root, 'dist', 'package.json'), `${JSON.stringify(built, null, 2)}\n`);
+}
+
+function builtTargets(target) {
+  if (typeof target === 'string') return target.replace('./src/', './').replace(/\.ts$/, '.js');
+  return Object.fromEntries(Object.entries(target).map(([name, value]) => [name, builtTargets(value)]));
+}
+
+// So that `./node_modules/.bin/sotto …`, and scripts by `sotto …`, run this checkout.
+function linkCommand() {
+  if (process.platform === 'win32') return;
+  const folder = join(root, 'node_modules', '.bin');
+  mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, 'sotto'), { force: true });
+  symlinkSync('../../bin/sotto.js', join(folder, 'sotto'));
+}

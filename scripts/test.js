@@ -1,0 +1,64 @@
+// `npm test`: every test, the fast kinds first; `npm test -- FILE…` runs some. Ends with one line that counts them.
+
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findBundledNode, isSupported, tooOld } from '../bin/guard.js';
+import { reexec } from '../bin/reexec.js';
+
+const KINDS = ['unit', 'property', 'vectors', 'contract', 'interop', 'e2e'];
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+if (isSupported(process.versions.node)) {
+  process.exitCode = await runAll(process.argv.slice(2));
+} else {
+  const bundled = findBundledNode(root);
+  if (bundled === null) {
+    console.error(tooOld(process.versions.node));
+    process.exitCode = 1;
+  } else reexec(bundled, process.argv.slice(1));
+}
+
+async function runAll(files) {
+  console.log(`Node ${process.versions.node}`);
+  const sum = { pass: 0, fail: 0 };
+  let exitCode = 0;
+  for (const group of files.length > 0 ? [files] : KINDS.map(filesOf)) {
+    if (group.length === 0) continue;
+    const { code, pass, fail } = await runGroup(group);
+    sum.pass += pass;
+    sum.fail += fail;
+    if (code !== 0) exitCode = 1;
+  }
+  if (sum.pass + sum.fail === 0) {
+    console.error('no test ran');
+    exitCode = 1;
+  }
+  console.log(`${sum.pass} passed, ${sum.fail} failed`);
+  return exitCode;
+}
+
+function filesOf(kind) {
+  return globSync(`test/${kind}/**/*.test.ts`, { cwd: root }).sort();
+}
+
+function runGroup(files) {
+  const reporter = process.stdout.isTTY ? 'spec' : './scripts/reporter.js';
+  const args = ['--test', '--test-concurrency=2', `--test-reporter=${reporter}`, ...files];
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    let tail = '';
+    child.stdout.on('data', (chunk) => {
+      process.stdout.write(chunk);
+      tail = (tail + chunk).slice(-2000);
+    });
+    child.on('close', (code) =>
+      resolve({ code, pass: lastNumber(tail, 'pass'), fail: lastNumber(tail, 'fail') }),
+    );
+  });
+}
+
+function lastNumber(text, name) {
+  return Number([...text.matchAll(new RegExp(`${name} (\\d+)`, 'g'))].at(-1)?.[1] ?? 0);
+}

@@ -1,0 +1,49 @@
+/** The command `sotto`: what it can do, and how it ends. */
+
+import { Command, CommanderError } from 'commander';
+import { SottoError } from '../errors.ts';
+import { addCallCommand } from './call.ts';
+import { addKeyCommands } from './keys.ts';
+import { addServeCommands } from './serve.ts';
+import { EXIT, printError } from './terminal.ts';
+import { version } from './version.ts';
+
+/** Codes that say the command itself was wrong, not what it did. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'invalid_argument',
+  'invalid_config',
+  'invalid_module',
+  'invalid_option',
+  'invalid_route',
+  'invalid_url',
+]);
+
+/** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function main(argv: readonly string[]): Promise<number> {
+  // Whoever reads our output may stop reading: `sotto … | head -1`.
+  process.stdout.on('error', () => process.exit(EXIT.failed));
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    // Commander has printed its own errors already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    printError(error, { json: argv.includes('--json') });
+    return error instanceof SottoError && USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('sotto')
+    .description('Short, private messages between programs.')
+    .version(version())
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sotto: ')) })
+    .showHelpAfterError('(--help tells more)');
+  addServeCommands(program);
+  addCallCommand(program);
+  addKeyCommands(program);
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}

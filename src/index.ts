@@ -1,0 +1,27 @@
+/** `sotto`: the app, identities, errors, and the whole node. */
+
+export {
+  type App,
+  type AppOptions,
+  createApp,
+  type Handler,
+  type Middleware,
+  type RouteOptions,
+} from './app/app.ts';
+export type { Context } from './app/context.ts';
+export type {
+  InboundMessage,
+  Logger,
+  Proof,
+  Protocol,
+  Reply,
+  RepresentationLetter,
+  Sender,
+} from './app/message.ts';
+export type { ParamsOf } from './app/router.ts';
+export { type ErrorCode, SottoError, StatusError } from './errors.ts';
+export { Identity } from './keys/identity.ts';
+export type { KeyLike } from './keys/key-like.ts';
+export { PublicKey } from './keys/public-key.ts';
+export type { NodeConfig } from './node/config.ts';
+export { type Node, serve } from './node/serve.ts';
