@@ -229,6 +229,7 @@ function until(
       const text = `The handler took longer than ${timeout} ms.`;
       stop(new StatusError(504, text, { code: 'handler_timeout' }));
     }, timeout);
+    if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer);

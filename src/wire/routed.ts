@@ -87,7 +87,7 @@ export function encodeRoutedRequest(request: RoutedRequest, padTo = 0): Uint8Arr
 /** @throws SottoError `invalid_message` for anything that is not a routed request of version 1. */
 export function decodeRoutedRequest(bytes: Bytes): RoutedRequest {
   return decoding('request', bytes, (reader) => {
-    requireVersion(reader.u8());
+    requireVersion(reader.u8(), 'request');
     const representation = representationFromByte(reader.u8());
     const flags = reader.u8();
     if ((flags & ~KNOWN_FLAGS) !== 0) throw invalid('request', `flags ${flags} are not known`);
@@ -118,7 +118,7 @@ export function encodeRoutedReply(reply: RoutedReply): Uint8Array<ArrayBuffer> {
 /** @throws SottoError `invalid_message` for anything that is not a routed reply of version 1. */
 export function decodeRoutedReply(bytes: Bytes): RoutedReply {
   return decoding('reply', bytes, (reader) => {
-    requireVersion(reader.u8());
+    requireVersion(reader.u8(), 'reply');
     return { representation: representationFromByte(reader.u8()), status: reader.u16(), body: reader.rest() };
   });
 }
@@ -132,12 +132,13 @@ function unpad(body: Bytes): Bytes {
   return body.subarray(0, body.length - size);
 }
 
-function requireVersion(version: number): void {
-  if (version !== VERSION)
-    throw new SottoError('invalid_message', `Version ${version} is not known; this is ${VERSION}.`);
+function requireVersion(version: number, kind: Kind): void {
+  if (version !== VERSION) throw invalid(kind, `its version is ${version}, not ${VERSION}`);
 }
 
-function decoding<T>(kind: 'request' | 'reply', bytes: Bytes, decode: (reader: Reader) => T): T {
+type Kind = 'request' | 'reply';
+
+function decoding<T>(kind: Kind, bytes: Bytes, decode: (reader: Reader) => T): T {
   try {
     return decode(new Reader(bytes));
   } catch (cause) {
@@ -146,6 +147,6 @@ function decoding<T>(kind: 'request' | 'reply', bytes: Bytes, decode: (reader: R
   }
 }
 
-function invalid(kind: 'request' | 'reply', why: string, cause?: unknown): SottoError {
+function invalid(kind: Kind, why: string, cause?: unknown): SottoError {
   return new SottoError('invalid_message', `This is not a routed ${kind}: ${why}`, { cause });
 }
