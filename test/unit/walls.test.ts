@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bytes: FLOOR_0,
   wire: [...FLOOR_0, 'wire', 'cbor2'],
   platform: [...FLOOR_0, 'platform'],
-  'platform/node': [...FLOOR_0, 'platform', 'node:', 'ws', 'undici'],
+  'platform/node': [...FLOOR_0, 'platform', 'node:', 'ws', 'undici', '@noble/hashes'],
   'platform/web': [
     ...FLOOR_0,
     'platform',

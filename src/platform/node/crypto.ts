@@ -20,12 +20,16 @@ import {
   scrypt,
   timingSafeEqual,
 } from 'node:crypto';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { decodeHex } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
 
 const TAG_SIZE = 16;
+const MAX_HKDF_INFO = 1024;
+const MLKEM768_PUBLIC_KEY_SIZE = 1184;
 
 // DER headers of the fixed-size keys, so that a raw key is one concatenation away (RFC 8410, RFC 9935).
 const X25519_PKCS8 = decodeHex('302e020100300506032b656e04220420');
@@ -55,12 +59,15 @@ export const primitives: Primitives = {
   randomBytes: (length) => plain(randomBytes(length)),
   equalSecrets: (left, right) => left.length === right.length && timingSafeEqual(left, right),
 
-  sha256: (data) => hash('sha256', data, 'buffer'),
+  sha256: (data) => plain(hash('sha256', data, 'buffer')),
   sha3_256: (data) => hash('sha3-256', data, 'buffer'),
   shake256: (data, outputLength) => createHash('shake256', { outputLength }).update(data).digest(),
   hmacSha256: (key, data) => createHmac('sha256', symmetricKey(key)).update(data).digest(),
-  hkdfSha256: (secret, salt, info, length) =>
-    new Uint8Array(hkdfSync('sha256', symmetricKey(secret), salt, info, length)),
+  hkdfSha256(secret, salt, info, length) {
+    // Node takes no longer info; the post-quantum suite has one, which carries a whole key and ciphertext.
+    if (info.length > MAX_HKDF_INFO) return hkdf(sha256, secret, salt, info, length);
+    return new Uint8Array(hkdfSync('sha256', symmetricKey(secret), salt, info, length));
+  },
 
   x25519: {
     generate() {
@@ -81,7 +88,7 @@ export const primitives: Primitives = {
     publicKey: (privateKey) => jwkField(keyObject(privateKey), 'x'),
     agree(privateKey, publicKey) {
       try {
-        return diffieHellman({ privateKey: keyObject(privateKey), publicKey: keyObject(publicKey) });
+        return plain(diffieHellman({ privateKey: keyObject(privateKey), publicKey: keyObject(publicKey) }));
       } catch (cause) {
         // OpenSSL refuses an all-zero result (RFC 7748, section 6.1); nothing else can fail here.
         throw new SottoError('low_order_point', 'The public key is a point of low order.', { cause });
@@ -145,6 +152,7 @@ export const primitives: Primitives = {
 
 function mlKemPublicKey(raw: Bytes): KeyObject {
   try {
+    if (raw.length !== MLKEM768_PUBLIC_KEY_SIZE) throw new Error(`it has ${raw.length} bytes`); // DER ignores a surplus
     const der = Buffer.from(concat(MLKEM768_SPKI, raw));
     return createPublicKey({ key: der, format: 'der', type: 'spki' });
   } catch (cause) {
