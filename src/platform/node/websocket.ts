@@ -9,6 +9,8 @@ import type { Pipe, PipeEvents, SocketAddress, Sockets } from '../types.ts';
 import { whyOf } from './tcp.ts';
 
 const UNSUPPORTED_DATA = 1003;
+/** How long the other end has to say goodbye, ms. */
+const CLOSE_TIMEOUT = 1000;
 
 export const connectChannel: Sockets['connectChannel'] = async (url, { maxMessage, timeout }) => {
   const webSocket = new WebSocket(url, {
@@ -55,7 +57,11 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
     },
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),
-    end: () => webSocket.close(),
+    end() {
+      webSocket.resume(); // a paused one would not see the other end's goodbye
+      webSocket.close();
+      setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT).unref();
+    },
     destroy: () => webSocket.terminate(),
   };
 }
