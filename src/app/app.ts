@@ -4,19 +4,21 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { SottoError, StatusError } from '../errors.ts';
 import { compose, type Layer } from './compose.ts';
 import { type Context, MessageContext } from './context.ts';
-import { errorReply, type InboundMessage, type Logger, type Reply, SILENT } from './message.ts';
-import { type ParamsOf, Router } from './router.ts';
+import { errorReply, type InboundMessage, type Logger, OK, type Reply, SILENT } from './message.ts';
+import { DEFAULTS, type Limits, resolveLimits } from './options.ts';
+import { NO_PARAMS, type ParamsOf, Router } from './router.ts';
+import { validated } from './schema.ts';
 
 /** Answers a message: the returned value is the reply's; `undefined` leaves `ctx.reply` as the handler set it. */
 export type Handler<Params = Readonly<Record<string, string>>, Body = unknown> = (
   ctx: Context<Params, Body>,
 ) => unknown;
 
-/** Runs around every message: `(ctx, next) => Promise<void>`. */
+/** Runs around every message: `(ctx, next) => Promise<void>`. An async one must await or return `next()`. */
 export type Middleware = Layer<Context>;
 
 export interface AppOptions {
-  /** A handler's time, ms. Default 30 000. */
+  /** A handler's time, ms, 1 to 2^31 - 1. Default 30 000. */
   readonly timeout?: number;
   /** Bytes of body a handler is given. Default 1 MiB. */
   readonly maxBody?: number;
@@ -43,7 +45,8 @@ export interface App {
   /**
    * Adds a route: `/echo`, `/weather/:city`, `/files/*`.
    *
-   * @throws SottoError `invalid_route` for a pattern that cannot be or is taken.
+   * @throws SottoError `invalid_route` for a pattern that cannot be or is taken, `invalid_argument` for a handler
+   * or schema that is none, `invalid_option` for a limit out of its range.
    */
   on<const Route extends string, Schema extends StandardSchemaV1 | undefined = undefined>(
     route: Route,
@@ -56,21 +59,16 @@ export interface App {
   isOnce(route: string): boolean;
 }
 
-const DEFAULT_TIMEOUT = 30_000;
-const DEFAULT_MAX_BODY = 1024 * 1024;
-/** A refusal's text stays short, whatever was sent. */
-const MAX_REASONS = 10;
-
-interface Entry {
+interface Entry extends Limits {
   readonly handler: Handler;
   readonly schema: StandardSchemaV1 | undefined;
   readonly once: boolean;
-  readonly timeout: number;
-  readonly maxBody: number;
 }
 
 /**
  * A new, empty app.
+ *
+ * @throws SottoError `invalid_option` for a limit out of its range.
  *
  * @example
  * ```ts
@@ -95,22 +93,22 @@ export function appFrom(handler: Handler, options: AppOptions = {}): App {
 
 class RoutedApp implements App {
   readonly #router = new Router<Entry>();
-  readonly #defaults: { readonly timeout: number; readonly maxBody: number };
+  readonly #defaults: Limits;
   readonly #log: Logger;
   readonly #fallback: Entry | null;
   #layers: readonly Middleware[] = [];
   #run: ((call: Call) => Promise<void>) | null = null;
 
   constructor(options: AppOptions, handler?: Handler) {
-    this.#defaults = {
-      timeout: options.timeout ?? DEFAULT_TIMEOUT,
-      maxBody: options.maxBody ?? DEFAULT_MAX_BODY,
-    };
+    this.#defaults = resolveLimits(options, DEFAULTS);
     this.#log = options.log ?? SILENT;
     this.#fallback = handler ? this.#entry(handler, {}) : null;
   }
 
   use(middleware: Middleware): App {
+    if (typeof middleware !== 'function') {
+      throw new SottoError('invalid_argument', 'A middleware must be a function.');
+    }
     this.#layers = [...this.#layers, middleware];
     this.#run = null;
     return this;
@@ -119,6 +117,9 @@ class RoutedApp implements App {
   on(route: string, handler: unknown, options: RouteOptions<StandardSchemaV1 | undefined> = {}): App {
     if (typeof handler !== 'function') {
       throw new SottoError('invalid_argument', `The handler of "${route}" must be a function.`);
+    }
+    if (options.schema && typeof options.schema['~standard']?.validate !== 'function') {
+      throw new SottoError('invalid_argument', `The schema of "${route}" must be a Standard Schema.`);
     }
     this.#router.add(route, this.#entry(handler as Handler, options));
     return this;
@@ -129,10 +130,11 @@ class RoutedApp implements App {
   }
 
   async dispatch(message: InboundMessage): Promise<Reply> {
-    const found = this.#find(message.route);
-    const ctx = new MessageContext(message, found?.params ?? {}, this.#log);
     try {
+      const found = this.#find(message.route);
+      const ctx = new MessageContext(message, found?.params ?? NO_PARAMS, this.#log);
       await this.#within(message, ctx, found?.entry ?? null);
+      if (ctx.reply.status !== OK) assertStatus(ctx.reply.status);
       return ctx.reply;
     } catch (error) {
       return this.#replyTo(error, message);
@@ -142,7 +144,7 @@ class RoutedApp implements App {
   #find(route: string): { entry: Entry; params: Readonly<Record<string, string>> } | null {
     const match = this.#router.match(route);
     if (match) return { entry: match.value, params: match.params };
-    return this.#fallback ? { entry: this.#fallback, params: {} } : null;
+    return this.#fallback ? { entry: this.#fallback, params: NO_PARAMS } : null;
   }
 
   /** Runs the handler until it ends, its time is up, or the caller is gone; timers only where it does not end at once. */
@@ -161,11 +163,12 @@ class RoutedApp implements App {
   }
 
   #replyTo(error: unknown, message: InboundMessage): Reply {
-    if (error instanceof StatusError) return errorReply(error);
-    if (error instanceof SottoError && error.code === 'invalid_body') {
-      return errorReply(new StatusError(400, error.message, { code: 'bad_request' }));
+    if (error instanceof StatusError && isStatus(error.status)) return errorReply(error);
+    try {
+      this.#log.error({ error, route: message.route }, 'a handler failed');
+    } catch {
+      // A broken log is no reason to leave a message without its answer.
     }
-    this.#log.error({ error, route: message.route }, 'a handler failed');
     return errorReply(new StatusError(500, 'The handler failed.', { code: 'handler_failed' }));
   }
 
@@ -174,8 +177,7 @@ class RoutedApp implements App {
       handler,
       schema: options.schema,
       once: options.once ?? false,
-      timeout: options.timeout ?? this.#defaults.timeout,
-      maxBody: options.maxBody ?? this.#defaults.maxBody,
+      ...resolveLimits(options, this.#defaults),
     };
   }
 }
@@ -202,16 +204,6 @@ async function runHandler({ ctx, entry }: Call): Promise<void> {
   if (value !== undefined) ctx.reply.value = value;
 }
 
-async function validated(schema: StandardSchemaV1, body: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(body);
-  if (!result.issues) return result.value;
-  const reasons = result.issues.slice(0, MAX_REASONS).map((issue) => {
-    const path = issue.path?.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
-    return path ? `${path}: ${issue.message}` : issue.message;
-  });
-  throw new StatusError(400, `The body does not fit: ${reasons.join('; ')}`, { code: 'bad_request' });
-}
-
 /** Resolves with `work`, or rejects once `timeout` ms are over or `signal` aborts. */
 function until(
   work: Promise<void>,
@@ -236,6 +228,16 @@ function until(
       signal?.removeEventListener('abort', onAbort);
     });
   });
+}
+
+/** Whether a wire can carry it: what is not an HTTP status number would only fail later, in an adapter. */
+function isStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 599;
+}
+
+function assertStatus(status: number): void {
+  if (isStatus(status)) return;
+  throw new SottoError('invalid_argument', `The reply's status must be 0 or from 100 to 599, not ${status}.`);
 }
 
 function callerGone(): StatusError {

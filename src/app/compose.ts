@@ -2,7 +2,7 @@
 
 import { SottoError } from '../errors.ts';
 
-export type Next = () => Promise<void>;
+type Next = () => Promise<void>;
 export type Layer<Context> = (ctx: Context, next: Next) => Promise<void> | void;
 
 /** One function that runs `layers` around `core`. */
@@ -18,11 +18,17 @@ function around<Context>(
   inner: (ctx: Context) => Promise<void>,
 ): (ctx: Context) => Promise<void> {
   return async (ctx) => {
-    let called = false;
-    await layer(ctx, () => {
-      if (called) throw new SottoError('invalid_argument', 'A middleware called next() twice.');
-      called = true;
-      return inner(ctx);
+    let inside: Promise<void> | null = null;
+    const outside = layer(ctx, () => {
+      if (inside) throw new SottoError('invalid_argument', 'A middleware called next() twice.');
+      inside = inner(ctx);
+      // Where a layer does not wait for it, its failure must not end the process as an unhandled rejection.
+      inside.catch(ignore);
+      return inside;
     });
+    // A layer that returns nothing is over when what it called is: `(ctx, next) => { next(); }` loses no error.
+    await (outside ?? inside);
   };
 }
+
+function ignore(): void {}

@@ -1,5 +1,6 @@
 /** What a handler is given: the message with its parameters, the reply to be, and the road's facts. */
 
+import { SottoError, StatusError } from '../errors.ts';
 import type {
   InboundMessage,
   Logger,
@@ -14,7 +15,7 @@ import type {
 export interface Context<Params = Readonly<Record<string, string>>, Body = unknown> {
   readonly route: string;
   readonly params: Params;
-  /** The decoded body; the schema's output where the route has one. Throws `invalid_body` if it cannot be decoded. */
+  /** The decoded body; the schema's output where the route has one. Throws a `StatusError` 400 if it cannot be decoded. */
   readonly body: Body;
   /** The body as it came. */
   readonly bytes: Uint8Array;
@@ -40,7 +41,7 @@ export class MessageContext implements Context {
   readonly log: Logger;
   reply: Reply = { status: 0, value: undefined, representation: 'auto' };
   readonly #message: InboundMessage;
-  #validated: { readonly body: unknown } | null = null;
+  #body: { readonly value: unknown } | null = null;
   #controller: AbortController | null = null;
   #stopped: { readonly reason: unknown } | null = null;
 
@@ -54,7 +55,8 @@ export class MessageContext implements Context {
     return this.#message.route;
   }
   get body(): unknown {
-    return this.#validated ? this.#validated.body : this.#message.body;
+    this.#body ??= { value: decodedBody(this.#message) };
+    return this.#body.value;
   }
   get bytes(): Uint8Array {
     return this.#message.bytes ?? NO_BYTES;
@@ -88,12 +90,22 @@ export class MessageContext implements Context {
 
   /** The body as the schema gave it back. */
   setBody(body: unknown): void {
-    this.#validated = { body };
+    this.#body = { value: body };
   }
 
   /** Tells the handler to stop. */
   stop(reason: unknown): void {
     this.#stopped = { reason };
     this.#controller?.abort(reason);
+  }
+}
+
+/** What the sender wrote is the sender's fault; an `invalid_body` from anywhere else is the handler's failure. */
+function decodedBody(message: InboundMessage): unknown {
+  try {
+    return message.body;
+  } catch (cause) {
+    if (!(cause instanceof SottoError) || cause.code !== 'invalid_body') throw cause;
+    throw new StatusError(400, cause.message, { code: 'bad_request', cause });
   }
 }

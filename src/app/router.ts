@@ -1,6 +1,6 @@
 /**
- * Routes by segment: a literal beats a parameter, a parameter beats the wildcard, and a match costs no more however
- * many routes there are.
+ * Routes by segment: a literal beats a parameter, a parameter beats the wildcard. Only branches that fit the path so
+ * far are walked, so a match costs no more however many other routes there are.
  */
 
 import { SottoError } from '../errors.ts';
@@ -25,8 +25,9 @@ export interface Match<T> {
   readonly params: Readonly<Record<string, string>>;
 }
 
-// Chosen: a longer route is nobody's; matching never looks at more.
+// Chosen: a longer route is nobody's; matching never looks at more. In segments, and in UTF-16 code units.
 const MAX_SEGMENTS = 64;
+const MAX_LENGTH = 4096;
 
 interface Node<T> {
   readonly literals: Map<string, Node<T>>;
@@ -61,7 +62,7 @@ export class Router<T> {
 
   /** The route that fits best, or null. */
   match(route: string): Match<T> | null {
-    if (!route.startsWith('/')) return null;
+    if (!route.startsWith('/') || route.length > MAX_LENGTH) return null;
     const segments = route.slice(1).split('/', MAX_SEGMENTS + 1);
     if (segments.length > MAX_SEGMENTS) return null;
     const values: string[] = [];
@@ -100,16 +101,23 @@ function paramsOf<T>(leaf: Leaf<T>, values: readonly string[]): Readonly<Record<
   return params;
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+export const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+const PARAMETER = /^:[\p{L}_][\p{L}\p{N}_]*$/u;
 
 function patternOf(route: string): string[] {
   if (typeof route !== 'string' || !route.startsWith('/')) throw invalid(route, 'must start with "/"');
+  if (route.length > MAX_LENGTH) throw invalid(route, `is longer than ${MAX_LENGTH} characters`);
   const segments = route.slice(1).split('/');
   if (segments.length > MAX_SEGMENTS) throw invalid(route, `has more than ${MAX_SEGMENTS} segments`);
   for (const [index, segment] of segments.entries()) {
     if (segment === ':') throw invalid(route, 'has a parameter without a name');
     if (segment.includes('*') && (segment !== '*' || index < segments.length - 1)) {
       throw invalid(route, 'may have "*" only as its last segment');
+    }
+    // Other routers give `:id?` and `:id.json` a meaning; here they would only be odd names.
+    if (isParameter(segment) && !PARAMETER.test(segment)) {
+      throw invalid(route, `has the parameter "${segment}"; a name is letters, digits and "_" alone`);
     }
   }
   return segments;
@@ -136,5 +144,6 @@ function newNode<T>(): Node<T> {
 }
 
 function invalid(route: string, why: string): SottoError {
-  return new SottoError('invalid_route', `The route "${route}" ${why}.`);
+  const name = typeof route === 'string' && route.length > 100 ? `${route.slice(0, 100)}…` : route;
+  return new SottoError('invalid_route', `The route "${name}" ${why}.`);
 }

@@ -9,12 +9,14 @@
  * b       bytes  as they are                                  Uint8Array
  * ```
  *
+ * CBOR has one kind of map and of integer: a `Map` whose keys are all text comes back as a plain object, and a bigint
+ * that a number can hold as a number.
  * `p` (pickle) belongs to the lookup job alone. Source: specs/native.md, section 2.
  */
 
-import { decode as decodeCbor, encode as encodeCbor } from 'cbor2';
+import { type DecodeOptions, decode as decodeCbor, encode as encodeCbor } from 'cbor2';
 import type { Bytes } from '../bytes/bytes.ts';
-import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
+import { decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 
 export type Representation = 't' | 'j' | 'c' | 'b';
@@ -24,13 +26,24 @@ export const REPRESENTATIONS: readonly Representation[] = ['t', 'j', 'c', 'b'];
 // Chosen: deeper values are refused in both directions, so that no decoder recurses without end.
 const MAX_DEPTH = 256;
 
+// Chosen: the tags that are decoded (RFC 8949, section 3.4; sets, IANA 258). The library knows more, such as regular
+// expressions and symbols, which no stranger should be able to make here; they stay plain `Tag` objects.
+const TAGS: ReadonlyMap<number, (tag: Tag) => unknown> = new Map<number, (tag: Tag) => unknown>([
+  [1, (tag) => new Date(Math.round(numberIn(tag) * 1000))],
+  [2, (tag) => bigintIn(tag)],
+  [3, (tag) => -1n - bigintIn(tag)],
+  [258, (tag) => new Set(arrayIn(tag))],
+]);
+const CBOR_OPTIONS: DecodeOptions = { maxDepth: MAX_DEPTH, ignoreGlobalTags: true, tags: new Map(TAGS) };
+
 export interface EncodedBody {
   readonly representation: Representation;
   readonly bytes: Bytes;
 }
 
 /**
- * A value as bytes. `auto` picks `b` for bytes, `t` for strings, `j` where JSON keeps the value whole, else `c`.
+ * A value as bytes. `auto` picks `b` for bytes, `t` for strings, `j` where JSON keeps the value whole, else `c` (also
+ * for undefined).
  *
  * @throws SottoError `invalid_body` for a value that the representation cannot hold.
  */
@@ -65,7 +78,7 @@ export function representationFromByte(byte: number): Representation {
 
 /** The letter that keeps `value` whole at the least cost. */
 export function representationFor(value: unknown): Representation {
-  if (value instanceof Uint8Array || value === undefined) return 'b';
+  if (value instanceof Uint8Array) return 'b';
   if (typeof value === 'string') return 't';
   return isJson(value, 0) ? 'j' : 'c';
 }
@@ -97,9 +110,28 @@ const ENCODERS: Readonly<Record<Representation, (value: unknown) => Bytes>> = {
 const DECODERS: Readonly<Record<Representation, (bytes: Bytes) => unknown>> = {
   t: decodeUtf8,
   j: (bytes) => JSON.parse(decodeUtf8(bytes)),
-  c: (bytes) => decodeCbor(bytes, { maxDepth: MAX_DEPTH }),
+  c: (bytes) => decodeCbor(bytes, CBOR_OPTIONS),
   b: (bytes) => bytes,
 };
+
+interface Tag {
+  readonly contents: unknown;
+}
+
+function numberIn({ contents }: Tag): number {
+  if (typeof contents === 'number') return contents;
+  throw new TypeError('A date must be a number.');
+}
+
+function bigintIn({ contents }: Tag): bigint {
+  if (!(contents instanceof Uint8Array)) throw new TypeError('A big integer must be bytes.');
+  return contents.length === 0 ? 0n : BigInt(`0x${encodeHex(contents)}`);
+}
+
+function arrayIn({ contents }: Tag): unknown[] {
+  if (Array.isArray(contents)) return contents;
+  throw new TypeError('A set must be an array.');
+}
 
 /** Whether JSON gives the same value back: plain objects and arrays of strings, finite numbers, booleans, null. */
 function isJson(value: unknown, depth: number): boolean {
@@ -118,7 +150,8 @@ function isJson(value: unknown, depth: number): boolean {
 }
 
 function isPlainJson(value: object, depth: number): boolean {
-  if (Array.isArray(value)) return value.every((each) => isJson(each, depth + 1));
+  // By index: `every` would skip holes, which JSON turns into null.
+  if (Array.isArray(value)) return Array.from(value).every((each) => isJson(each, depth + 1));
   if ('toJSON' in value) return typeof value.toJSON === 'function' && !(value instanceof Date);
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;

@@ -145,7 +145,7 @@ describe('representations', () => {
       assert.equal(encoded.representation, letter, String(value));
       assert.deepEqual(decodeBody(encoded.bytes, encoded.representation), value);
     }
-    assert.equal(representationFor(undefined), 'b');
+    assert.equal(decodeBody(encodeBody(undefined).bytes, representationFor(undefined)), undefined);
   });
 
   test('a body that its representation cannot hold is refused, both ways', () => {
@@ -162,6 +162,14 @@ describe('representations', () => {
     assert.throws(() => decodeBody(new Uint8Array(5000).fill(0x81), 'c'), { code: 'invalid_body' });
     assert.throws(() => decodeBody(decodeHex('5b00000000ffffffff'), 'c'), { code: 'invalid_body' });
     assert.throws(() => decodeBody(decodeHex('ff'), 't'), { code: 'invalid_body' });
+  });
+
+  test('of CBOR tags only dates, big integers and sets are decoded', () => {
+    const regularExpression = decodeBody(decodeHex('d823632e2a78'), 'c');
+    assert.ok(!(regularExpression instanceof RegExp));
+    for (const wrong of ['c161 61', 'c201', 'd90102 01']) {
+      assert.throws(() => decodeBody(decodeHex(wrong), 'c'), { code: 'invalid_body' });
+    }
   });
 
   test('a hostile name does not reach a prototype', () => {

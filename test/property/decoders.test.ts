@@ -1,0 +1,242 @@
+/** Arbitrary bytes never crash a decoder, and whatever decodes encodes to the same bytes again. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { concat } from '../../src/bytes/bytes.ts';
+import { encodeFrames, FrameDecoder } from '../../src/bytes/framing.ts';
+import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
+import { CipherSuite, generateKeyPair, PssstClient, PssstServer } from '../../src/envelope/pssst.ts';
+import { SottoError } from '../../src/errors.ts';
+import { decodeKeyFile } from '../../src/keys/key-file.ts';
+import { decodePem } from '../../src/keys/pkcs8.ts';
+import { PublicKey } from '../../src/keys/public-key.ts';
+import { parseUrl } from '../../src/transport/url.ts';
+import { decodePacket, encodePacket } from '../../src/wire/pssst.ts';
+import { decodeBody, encodeBody, REPRESENTATIONS } from '../../src/wire/representation.ts';
+import {
+  decodeRoutedReply,
+  decodeRoutedRequest,
+  encodeRoutedReply,
+  encodeRoutedRequest,
+} from '../../src/wire/routed.ts';
+
+const bytes = fc.uint8Array({ maxLength: 300 });
+
+/** The result, or undefined where it was refused in the one way that refusals go. */
+function attempt<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    assert.ok(error instanceof SottoError, `not one of ours: ${String(error)}`);
+    return undefined;
+  }
+}
+
+/** Bytes that begin like something real, and then are not. */
+function startingWith(...starts: readonly (readonly number[])[]): fc.Arbitrary<Uint8Array> {
+  return fc
+    .tuple(fc.constantFrom(...starts), bytes)
+    .map(([start, rest]) => concat(Uint8Array.from(start), rest));
+}
+
+describe('arbitrary bytes', () => {
+  test('PSSST packets', () => {
+    const packets = startingWith([0, 0, 0, 1], [0x80, 0, 0, 1], [0xc0, 0, 0x53, 0], [0x40, 0, 0x53, 1], []);
+    fc.assert(
+      fc.property(packets, (packet) => {
+        const decoded = attempt(() => decodePacket(packet));
+        if (decoded) assert.deepEqual(encodePacket(decoded), packet);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('routed requests and replies', () => {
+    const starts = startingWith(
+      [1, 0x74, 0],
+      [1, 0x6a, 4],
+      [1, 0x63, 0, 0, 0, 1, 0x9f, 1, 1, 1, 1, 0, 1, 0x2f],
+      [],
+    );
+    fc.assert(
+      fc.property(starts, (message) => {
+        const request = attempt(() => decodeRoutedRequest(message));
+        // Padding is the one thing that may be there or not, with the same meaning.
+        if (request && ((message[2] ?? 0) & 4) === 0) assert.deepEqual(encodeRoutedRequest(request), message);
+        const reply = attempt(() => decodeRoutedReply(message));
+        if (reply) assert.deepEqual(encodeRoutedReply(reply), message);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('bodies of every representation', () => {
+    fc.assert(
+      fc.property(bytes, fc.constantFrom(...REPRESENTATIONS), (body, letter) => {
+        attempt(() => decodeBody(body, letter));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('servers and clients of every suite', () => {
+    const ends = Object.values(CipherSuite).map((cipherSuite) => {
+      const keys = generateKeyPair(cipherSuite);
+      const { unpackReply } = new PssstClient(keys.publicKey, { cipherSuite }).packRequest(new Uint8Array(3));
+      return { server: new PssstServer(keys.privateKey, { cipherSuite }), unpackReply, cipherSuite };
+    });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...ends),
+        fc.uint8Array({ maxLength: 1300 }),
+        fc.boolean(),
+        (end, body, reply) => {
+          const header = Uint8Array.of(reply ? 0x80 : 0x40, 0, end.cipherSuite >> 8, end.cipherSuite & 0xff);
+          attempt(() => end.server.unpackRequest(concat(header, body)));
+          attempt(() => end.unpackReply(concat(header, body)));
+          attempt(() => end.server.unpackRequest(body));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('frames, in any pieces', () => {
+    fc.assert(
+      fc.property(fc.array(bytes, { maxLength: 10 }), (chunks) => {
+        const decoder = new FrameDecoder(100);
+        attempt(() => chunks.flatMap((chunk) => decoder.push(chunk)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('texts given as keys, PEM, key files and URLs', async () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((text) => `sotto1${text}`),
+      fc.string().map((text) => `-----BEGIN PRIVATE KEY-----${text}-----END PRIVATE KEY-----`),
+      fc
+        .json()
+        .map(
+          (json) => `{"sotto":"identity","version":1,"kdf":${json},"cipher":"aes-256-gcm","publicKey":"x"}`,
+        ),
+      fc.webUrl({ validSchemes: ['udp', 'tcp', 'http', 'ws'] }),
+    );
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        attempt(() => PublicKey.from(text));
+        attempt(() => decodePem(text));
+        attempt(() => parseUrl(text));
+        await decodeKeyFile(text, 'x').catch((error: unknown) => assert.ok(error instanceof SottoError));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('round trips', () => {
+  test('hex and UTF-8', () => {
+    fc.assert(fc.property(bytes, (value) => assert.deepEqual(decodeHex(encodeHex(value)), value)));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) =>
+        assert.equal(decodeUtf8(encodeUtf8(text)), text),
+      ),
+    );
+  });
+
+  test('frames', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 8 }),
+        fc.integer({ min: 1, max: 50 }),
+        (packets, size) => {
+          const stream = encodeFrames(packets);
+          const decoder = new FrameDecoder(100);
+          const frames: Uint8Array[] = [];
+          for (let at = 0; at < stream.length; at += size)
+            frames.push(...decoder.push(stream.subarray(at, at + size)));
+          assert.deepEqual(frames, packets);
+        },
+      ),
+    );
+  });
+
+  test('bodies: what JSON cannot keep goes by CBOR, and both give the same value back', () => {
+    const values = fc.anything({
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withBigInt: true,
+      maxDepth: 4,
+    });
+    fc.assert(
+      fc.property(values, (value) => {
+        const encoded = attempt(() => encodeBody(value));
+        if (encoded)
+          assert.deepEqual(comparable(decodeBody(encoded.bytes, encoded.representation)), comparable(value));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('routed requests, padded or not', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ maxLength: 40 }),
+        bytes,
+        fc.integer({ min: 0, max: 1300 }),
+        (text, body, padTo) => {
+          const request = {
+            representation: 'b',
+            once: true,
+            oneWay: false,
+            sentAt: 5,
+            route: `/${text}`,
+            body,
+          } as const;
+          assert.deepEqual(decodeRoutedRequest(encodeRoutedRequest(request, padTo)), request);
+        },
+      ),
+    );
+  });
+
+  test('packets of every suite', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(CipherSuite)),
+        bytes,
+        fc.boolean(),
+        (cipherSuite, message, proof) => {
+          const keys = generateKeyPair(cipherSuite);
+          const clientKey = generateKeyPair();
+          const options = proof ? { cipherSuite, clientPrivateKey: clientKey.privateKey } : { cipherSuite };
+          const asked = new PssstClient(keys.publicKey, options).packRequest(message);
+          const received = new PssstServer(keys.privateKey, { cipherSuite }).unpackRequest(asked.packet);
+          assert.deepEqual(received.message, message);
+          assert.deepEqual(received.clientPublicKey, proof ? clientKey.publicKey : null);
+          assert.deepEqual(asked.unpackReply(received.packReply(message)), message);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+/** Records without a prototype are records; CBOR has one map for records and Maps of texts, and one integer. */
+function comparable(value: unknown): unknown {
+  if (Array.isArray(value)) return Array.from(value, comparable);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (value instanceof Map && [...value.keys()].every((key) => typeof key === 'string')) {
+    return comparable(Object.fromEntries(value));
+  }
+  if (value instanceof Map)
+    return new Map([...value].map(([key, each]) => [comparable(key), comparable(each)]));
+  // Seconds with a fraction: beyond the year 100 000 a float has no room for the milliseconds.
+  if (value instanceof Date && Math.abs(value.getTime()) > 3e15) return 'far away';
+  if (value instanceof Set) return new Set([...value].map(comparable));
+  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array)
+    return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, comparable(each)]));
+}
