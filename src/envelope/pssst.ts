@@ -79,6 +79,7 @@ export interface PackedRequest {
 
 /** A request that opened. */
 export interface UnpackedRequest {
+  readonly cipherSuite: CipherSuite;
   readonly message: Bytes;
   /** 32 bytes, as proven; null for an anonymous client. */
   readonly clientPublicKey: Bytes | null;
@@ -270,6 +271,7 @@ export class PssstServer {
     const seal = (reply: Bytes): Bytes => this.#sealReply(request.clientAuth, exchange, keys, reply);
     let answered = false;
     return {
+      cipherSuite: this.cipherSuite,
       message: request.clientAuth ? plaintext.subarray(proofSize) : plaintext,
       clientPublicKey,
       exchange,

@@ -8,7 +8,7 @@ import { messageOf } from '../errors.ts';
 import { PublicKey } from '../keys/public-key.ts';
 import type { Arrival } from '../transport/transport.ts';
 import { decodeBody, type EncodedBody, encodeBody, type Representation } from '../wire/representation.ts';
-import { encodeRoutedReply, type RoutedRequest } from '../wire/routed.ts';
+import { encodeRoutedReply, REPLY_FIXED_SIZE, type RoutedRequest } from '../wire/routed.ts';
 import { STATUS } from './status.ts';
 
 /** What both payloads have in common. */
@@ -35,14 +35,19 @@ export function rawInbound(message: Bytes, peer: Peer): InboundMessage {
   return new Inbound('/', message, 'b', peer);
 }
 
-/** A reply as the plaintext of a routed reply. A value that cannot be written becomes a 500 that says so. */
-export function fromReply(reply: Reply): Bytes {
-  if (reply.status !== OK) return errorReplyBytes(reply.status, String(reply.value ?? ''));
+/**
+ * A reply as the plaintext of a routed reply. A value that cannot be written becomes a 500 that says so.
+ *
+ * @param room bytes that a refusal may have; its text is cut to them.
+ */
+export function fromReply(reply: Reply, room: number): Bytes {
+  if (reply.status !== OK) return errorReplyBytes(reply.status, String(reply.value ?? ''), room);
   try {
     const { representation, bytes } = encodeReplyBody(reply);
     return encodeRoutedReply({ status: OK, representation, body: bytes });
   } catch (error) {
-    return errorReplyBytes(STATUS.handlerFailed, `The handler's answer cannot be sent: ${messageOf(error)}`);
+    const text = `The handler's answer cannot be sent: ${messageOf(error)}`;
+    return errorReplyBytes(STATUS.handlerFailed, text, room);
   }
 }
 
@@ -55,9 +60,22 @@ export function fromRawReply(reply: Reply): Bytes | null {
   }
 }
 
-/** The plaintext of a reply that is not a value. */
-export function errorReplyBytes(status: number, text: string): Bytes {
-  return encodeRoutedReply({ representation: 't', status, body: encodeUtf8(text) });
+/** The plaintext of a reply that is not a value: at most `room` bytes, so that it always fits its road. */
+export function errorReplyBytes(
+  status: number,
+  text: string,
+  room: number = Number.POSITIVE_INFINITY,
+): Bytes {
+  const body = cut(encodeUtf8(text), Math.max(0, room - REPLY_FIXED_SIZE));
+  return encodeRoutedReply({ representation: 't', status, body });
+}
+
+/** The first whole characters of UTF-8 text that fit. */
+function cut(text: Bytes, size: number): Bytes {
+  if (text.length <= size) return text;
+  let end = size;
+  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return text.subarray(0, end);
 }
 
 function encodeReplyBody(reply: Reply): EncodedBody {

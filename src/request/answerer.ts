@@ -7,12 +7,12 @@ import type { UnpackedRequest } from '../envelope/pssst.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { Arrival } from '../transport/transport.ts';
-import { CipherSuite } from '../wire/pssst.ts';
+import { CipherSuite, replyOverhead } from '../wire/pssst.ts';
 import { decodeRoutedRequest, type RoutedRequest } from '../wire/routed.ts';
 import { errorReplyBytes, fromRawReply, fromReply, rawInbound, routedInbound, senderOf } from './adapter.ts';
 import type { Counters } from './counters.ts';
 import { MAX_AGE, MAX_AHEAD, OnceWindow, type Outcome } from './once-window.ts';
-import type { OnceWindowOptions, ResolvedServerOptions } from './options.ts';
+import type { OnceWindowOptions, RequestLimits, ResolvedServerOptions } from './options.ts';
 import { STATUS } from './status.ts';
 import { MemoryOnceStore } from './stores/memory.ts';
 import { SqliteOnceStore } from './stores/sqlite.ts';
@@ -25,8 +25,17 @@ const PATIENCE = 30_000;
 interface Asked {
   readonly arrival: Arrival;
   readonly request: UnpackedRequest;
-  readonly suite: number;
   readonly sender: PublicKey | null;
+  /** The longest plaintext that the way back takes, bytes: refusals are cut to it. */
+  readonly room: number;
+}
+
+/** The longest reply packet that may go back: to an unproven address none longer than what came, or `replyFactor` times. */
+export function longestReply(
+  { packet, addressProven, maxReply }: Arrival,
+  { replyFactor }: RequestLimits,
+): number {
+  return addressProven ? maxReply : Math.min(maxReply, Math.floor(packet.length * replyFactor));
 }
 
 export class Answerer {
@@ -51,10 +60,11 @@ export class Answerer {
   }
 
   /** The reply packet, or null where nothing is to be sent. */
-  answer(arrival: Arrival, request: UnpackedRequest, suite: number): Promise<Bytes | null> {
-    const asked = { arrival, request, suite, sender: senderOf(request.clientPublicKey) };
-    // In suite 1 two different replies to one request would give both away (specs/pssst.md, section 9.1).
-    return suite === CipherSuite.X25519_AESGCM128 ? this.#answerFromMemory(asked) : this.#answerAnew(asked);
+  answer(arrival: Arrival, request: UnpackedRequest): Promise<Bytes | null> {
+    const room = longestReply(arrival, this.#options.limits) - replyOverhead(request.cipherSuite);
+    const asked = { arrival, request, sender: senderOf(request.clientPublicKey), room };
+    // specs/pssst.md, section 9.1
+    return isReplayable(request) ? this.#answerFromMemory(asked) : this.#answerAnew(asked);
   }
 
   /** Keeps a reply for copies of its request that come by a wider road. */
@@ -100,20 +110,19 @@ export class Answerer {
   }
 
   async #handleRouted(asked: Asked): Promise<Bytes | null> {
-    const { request, suite, sender } = asked;
+    const { request, sender } = asked;
     let routed: RoutedRequest;
     try {
       routed = decodeRoutedRequest(request.message);
     } catch (error) {
       this.#counters.add('invalid_message');
-      return request.packReply(errorReplyBytes(STATUS.badRequest, messageOf(error)));
+      return refuse(asked, STATUS.badRequest, messageOf(error));
     }
     // A reply memory forgets: what is older than it must not be answered at all, not even by a refusal.
-    if (suite === CipherSuite.X25519_AESGCM128 && !this.#isFresh(routed.sentAt))
-      return this.#silence('stale');
+    if (isReplayable(request) && !this.#isFresh(routed.sentAt)) return this.#silence('stale');
     if (!this.#isAllowed(sender)) {
       this.#counters.add('not_allowed');
-      return request.packReply(errorReplyBytes(STATUS.notAllowed, 'This key may not ask here.'));
+      return refuse(asked, STATUS.notAllowed, 'This key may not ask here.');
     }
     const packet =
       routed.once || this.#app.isOnce(routed.route)
@@ -125,12 +134,12 @@ export class Answerer {
   async #handleAnyTime(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
     const reply = await this.#dispatch(asked, routed, true);
     if (reply.status === STATUS.callerGone) return this.#silence('caller_gone');
-    return asked.request.packReply(fromReply(reply));
+    return asked.request.packReply(fromReply(reply, asked.room));
   }
 
   /** A request whose stamp, or whose missing flag, would let a copy of it run later is refused with the time. */
   async #handleInWindow(asked: Asked, routed: RoutedRequest): Promise<Bytes> {
-    const { request } = asked;
+    const { request, room } = asked;
     const time = routed.once ? this.#window.refusal(routed.sentAt) : this.#window.time;
     if (time !== null) {
       this.#counters.add('too_early');
@@ -138,24 +147,24 @@ export class Answerer {
     }
     // The caller may go and ask again: the handler runs on, and its answer is kept.
     const handle = async (): Promise<Bytes> =>
-      request.packReply(fromReply(await this.#dispatch(asked, routed, false)));
-    return this.#packetOf(await this.#window.run(request.exchange, routed.sentAt, handle), request);
+      request.packReply(fromReply(await this.#dispatch(asked, routed, false), room));
+    return this.#packetOf(await this.#window.run(request.exchange, routed.sentAt, handle), asked);
   }
 
-  #packetOf(outcome: Outcome, request: UnpackedRequest): Bytes {
+  #packetOf(outcome: Outcome, asked: Asked): Bytes {
     switch (outcome.state) {
       case 'answered':
         return outcome.packet;
       case 'full':
         this.#counters.add('once_window_full');
-        return request.packReply(
-          errorReplyBytes(STATUS.unavailable, 'The server cannot remember more; ask later.'),
-        );
-      case 'unknown': {
+        return refuse(asked, STATUS.unavailable, 'The server cannot remember more; ask later.');
+      case 'unknown':
         this.#counters.add('outcome_unknown');
-        const text = 'The server stopped while it handled this request: it may have run or not.';
-        return request.packReply(errorReplyBytes(STATUS.outcomeUnknown, text));
-      }
+        return refuse(
+          asked,
+          STATUS.outcomeUnknown,
+          'The server stopped meanwhile: this may have run or not.',
+        );
     }
   }
 
@@ -185,6 +194,15 @@ export class Answerer {
     this.#counters.add(reason);
     return null;
   }
+}
+
+/** Whether two different replies to this request would give both texts away. */
+function isReplayable({ cipherSuite }: UnpackedRequest): boolean {
+  return cipherSuite === CipherSuite.X25519_AESGCM128;
+}
+
+function refuse({ request, room }: Asked, status: number, text: string): Bytes {
+  return request.packReply(errorReplyBytes(status, text, room));
 }
 
 function storeOf({ store = 'memory', maxEntries, maxBytes }: OnceWindowOptions): OnceStore {

@@ -26,8 +26,12 @@ export interface RequestOptions {
 
 /** A `once` request may be told the time twice: when it first asks, and after a restart of the server. */
 const MAX_SEALINGS = 3;
-/** Below this even a refusal would be longer than its request, and could not be sent to an unproven address. */
+/**
+ * Datagrams shorter than this are filled up: to an unproven address no reply may be longer than its request, and a
+ * refusal needs 70 bytes; one that tells the time, which is what a `once` request meets first, needs 81.
+ */
 const MIN_DATAGRAM = 70;
+const MIN_ONCE_DATAGRAM = 128;
 /** What is remembered of routes is forgotten, all at once, beyond this many. */
 const MAX_ROUTES = 1024;
 
@@ -87,7 +91,8 @@ export class RequestClient implements AsyncDisposable {
   async request(route: string, body?: unknown, options: RequestOptions = {}): Promise<unknown> {
     this.#requirePayload('routed');
     const encoded = encodeBody(body, options.representation);
-    return answerOf(await this.#askInTime(route, encoded, options));
+    const deadline = performance.now() + (options.timeout ?? this.#options.timeout);
+    return answerOf(await this.#askWithRoom(route, encoded, options, deadline));
   }
 
   /**
@@ -127,9 +132,31 @@ export class RequestClient implements AsyncDisposable {
     return this.close();
   }
 
+  /** Asks, and asks anew in a longer datagram where the reply needs one and there is no stream to get it by. */
+  async #askWithRoom(
+    route: string,
+    body: EncodedBody,
+    options: RequestOptions,
+    deadline: number,
+  ): Promise<RoutedReply> {
+    const hadRoom = this.#room.has(route);
+    try {
+      return await this.#askInTime(route, body, options, deadline);
+    } catch (error) {
+      const isTooLarge = error instanceof SottoError && error.code === 'reply_too_large';
+      // What ran once must not run again in another packet.
+      if (!isTooLarge || hadRoom || !this.#room.has(route) || options.once) throw error;
+      return await this.#askInTime(route, body, options, deadline);
+    }
+  }
+
   /** Asks, and asks anew with the right stamp where the server answers only with its time. */
-  async #askInTime(route: string, body: EncodedBody, options: RequestOptions): Promise<RoutedReply> {
-    const deadline = performance.now() + (options.timeout ?? this.#options.timeout);
+  async #askInTime(
+    route: string,
+    body: EncodedBody,
+    options: RequestOptions,
+    deadline: number,
+  ): Promise<RoutedReply> {
     let once = options.once === true || this.#onceRoutes.has(route);
     for (let sealing = 1; ; sealing++) {
       const reply = await this.#askRoute(route, this.#seal(route, body, { once, oneWay: false }), {
@@ -165,13 +192,16 @@ export class RequestClient implements AsyncDisposable {
   ): Bytes {
     const { representation, bytes } = body;
     const sentAt = flags.once ? this.#clock.onceStamp() : this.#clock.stamp();
-    return encodeRoutedRequest({ representation, ...flags, sentAt, route, body: bytes }, this.#padTo(route));
+    return encodeRoutedRequest(
+      { representation, ...flags, sentAt, route, body: bytes },
+      this.#padTo(route, flags.once),
+    );
   }
 
-  #padTo(route: string): number {
+  #padTo(route: string, once: boolean): number {
     if (!this.#packets.usesDatagrams) return 0;
     const { pad, maxDatagram } = this.#options;
-    const size = Math.max(pad, this.#room.get(route) ?? 0, MIN_DATAGRAM);
+    const size = Math.max(pad, this.#room.get(route) ?? 0, once ? MIN_ONCE_DATAGRAM : MIN_DATAGRAM);
     return Math.min(size, maxDatagram) - this.#packets.overhead;
   }
 

@@ -9,7 +9,7 @@ import { RateLimiter } from '../transport/rate-limiter.ts';
 import type { Arrival, Listener } from '../transport/transport.ts';
 import { CipherSuite, decodeHeader } from '../wire/pssst.ts';
 import { errorReplyBytes } from './adapter.ts';
-import { Answerer } from './answerer.ts';
+import { Answerer, longestReply } from './answerer.ts';
 import { Counters } from './counters.ts';
 import { type RequestServerOptions, type ResolvedServerOptions, resolveServerOptions } from './options.ts';
 import { STATUS } from './status.ts';
@@ -118,37 +118,36 @@ export class RequestServer implements AsyncDisposable {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     let request: UnpackedRequest;
-    let suite: number;
     try {
-      suite = decodeHeader(arrival.packet).suite;
-      request = this.#suiteServer(suite).unpackRequest(arrival.packet);
+      request = this.#suiteServer(arrival.packet).unpackRequest(arrival.packet);
     } catch (error) {
       this.#release();
       return this.#drop(arrival, codeOf(error));
     }
     try {
-      this.#send(arrival, request, suite, await this.#replyOnce(arrival, request, suite));
+      this.#send(arrival, request, await this.#replyOnce(arrival, request));
     } catch (error) {
       this.#options.log.error({ error }, 'a request could not be answered');
       this.#drop(arrival, 'failed');
     }
   }
 
-  #suiteServer(suite: number): PssstServer {
+  #suiteServer(packet: Bytes): PssstServer {
+    const { suite } = decodeHeader(packet);
     const server = this.#suites.get(suite);
     if (server) return server;
     throw new SottoError('unsupported_cipher', `Cipher suite ${suite} is not accepted here.`);
   }
 
   /** The reply packet of an exchange; a copy that comes while the first is handled waits for the same. */
-  #replyOnce(arrival: Arrival, request: UnpackedRequest, suite: number): Promise<Bytes | null> {
+  #replyOnce(arrival: Arrival, request: UnpackedRequest): Promise<Bytes | null> {
     const name = mapKey(request.exchange);
     const running = this.#running.get(name);
     if (running) {
       this.#counters.add('joined');
       return running;
     }
-    const reply = this.#answerer.answer(arrival, request, suite).finally(() => {
+    const reply = this.#answerer.answer(arrival, request).finally(() => {
       this.#running.delete(name);
       this.#release();
     });
@@ -156,12 +155,10 @@ export class RequestServer implements AsyncDisposable {
     return reply;
   }
 
-  #send(arrival: Arrival, request: UnpackedRequest, suite: number, packet: Bytes | null): void {
+  #send(arrival: Arrival, request: UnpackedRequest, packet: Bytes | null): void {
     if (packet === null) return arrival.done();
-    const { replyFactor } = this.#options.limits;
-    const unproven = Math.floor(arrival.packet.length * replyFactor);
-    const limit = arrival.addressProven ? arrival.maxReply : Math.min(arrival.maxReply, unproven);
-    const sent = packet.length <= limit ? packet : this.#tooLarge(request, suite, packet, limit);
+    const limit = longestReply(arrival, this.#options.limits);
+    const sent = packet.length <= limit ? packet : this.#tooLarge(request, packet, limit);
     if (sent === null) return this.#drop(arrival, 'reply_too_large');
     this.#counters.add('answered');
     arrival.reply(sent);
@@ -171,7 +168,7 @@ export class RequestServer implements AsyncDisposable {
    * What is sent in place of a reply that the road does not take: the size needed, as a 413. The reply itself is
    * kept, so that the same request by a wider road gets it without a second run.
    */
-  #tooLarge(request: UnpackedRequest, suite: number, packet: Bytes, limit: number): Bytes | null {
+  #tooLarge(request: UnpackedRequest, packet: Bytes, limit: number): Bytes | null {
     this.#counters.add('reply_too_large');
     if (!this.#warnedOfLargeReply) {
       this.#warnedOfLargeReply = true;
@@ -181,7 +178,7 @@ export class RequestServer implements AsyncDisposable {
     }
     this.#answerer.keep(request.exchange, packet);
     // In suite 1 a second text under the same key and nonce would give both away: silence is all it has.
-    if (suite === CipherSuite.X25519_AESGCM128 || this.#options.payload === 'raw') return null;
+    if (request.cipherSuite === CipherSuite.X25519_AESGCM128 || this.#options.payload === 'raw') return null;
     for (const text of [String(packet.length), '']) {
       const notice = request.packAnotherReply(errorReplyBytes(STATUS.replyTooLarge, text));
       if (notice.length <= limit) return notice;
