@@ -211,22 +211,23 @@ function until(
   signal: AbortSignal | undefined,
   timeout: number,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (error: StatusError): void => {
-      ctx.stop(error);
-      reject(error);
-    };
-    const onAbort = (): void => stop(callerGone());
-    const timer = setTimeout(() => {
-      const text = `The handler took longer than ${timeout} ms.`;
-      stop(new StatusError(504, text, { code: 'handler_timeout' }));
-    }, timeout);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const stop = (error: StatusError): void => {
+    ctx.stop(error);
+    reject(error);
+  };
+  const onAbort = (): void => stop(callerGone());
+  const timer = setTimeout(() => {
+    const text = `The handler took longer than ${timeout} ms.`;
+    stop(new StatusError(504, text, { code: 'handler_timeout' }));
+  }, timeout);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  work.then(resolve, reject);
+  // Cleared whoever ended it: a handler that was told to stop may never end.
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   });
 }
 

@@ -3,7 +3,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { type KeyLike, keyText, rawKey } from './key-like.ts';
 
-export const HYBRID_KEY_SIZE = 1216;
+const HYBRID_KEY_SIZE = 1216;
 const PREFIX = 'sottopq';
 
 /** @throws SottoError `invalid_key`. */
@@ -17,8 +17,9 @@ export function hybridPublicKeyText(bytes: Bytes): string {
 
 /** Whether a key is given in a form that only a post-quantum public key has. */
 export function looksHybrid(value: KeyLike): boolean {
-  if (typeof value !== 'string')
-    return (value instanceof Uint8Array ? value : value.bytes).length === HYBRID_KEY_SIZE;
-  const text = value.trim();
+  if (value instanceof Uint8Array) return value.length === HYBRID_KEY_SIZE;
+  // What is no key at all is refused by name where the key is read.
+  if (typeof value !== 'string') return value?.bytes?.length === HYBRID_KEY_SIZE;
+  const text = value.trim().toLowerCase();
   return text.startsWith(`${PREFIX}1`) || text.length >= 2 * HYBRID_KEY_SIZE;
 }

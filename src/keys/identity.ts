@@ -4,7 +4,7 @@ import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { decodeKeyFile, encodeKeyFile } from './key-file.ts';
-import { type KeyLike, rawKey } from './key-like.ts';
+import { rawPrivateKey } from './key-like.ts';
 import { decodePem, encodePem, looksLikePem } from './pkcs8.ts';
 import { PublicKey } from './public-key.ts';
 
@@ -26,6 +26,15 @@ export class Identity {
   readonly publicKey: PublicKey;
   readonly #privateKey: Bytes;
 
+  static {
+    // Inspection with getters would print the private key.
+    Object.defineProperty(Identity.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Identity): string {
+        return this.toString();
+      },
+    });
+  }
+
   /** A fresh key pair. */
   static generate(): Identity {
     const { x25519 } = primitives;
@@ -33,11 +42,11 @@ export class Identity {
   }
 
   /**
-   * @param privateKey 32 bytes or their hex.
+   * @param privateKey 32 bytes or their hex; a public key is refused.
    * @throws SottoError `invalid_key`.
    */
-  static from(privateKey: KeyLike): Identity {
-    return new Identity(rawKey(privateKey, 'The private key'));
+  static from(privateKey: Bytes | string): Identity {
+    return new Identity(rawPrivateKey(privateKey, 'The private key'));
   }
 
   /**
@@ -46,7 +55,10 @@ export class Identity {
    * @throws SottoError `invalid_key`.
    */
   static fromPem(pem: string): Identity {
-    return new Identity(decodePem(pem));
+    const { privateKey, publicKey } = decodePem(pem);
+    const identity = new Identity(privateKey);
+    if (publicKey === null || identity.publicKey.equals(publicKey)) return identity;
+    throw new SottoError('invalid_key', 'The public key in this PEM text is not that of its private key.');
   }
 
   /**
@@ -67,7 +79,7 @@ export class Identity {
   }
 
   private constructor(privateKey: Bytes) {
-    this.#privateKey = privateKey.slice();
+    this.#privateKey = new Uint8Array(privateKey); // a Buffer's slice would be a view of the caller's bytes
     const { x25519 } = primitives;
     this.publicKey = PublicKey.from(x25519.publicKey(x25519.importPrivate(this.#privateKey)));
   }
@@ -97,7 +109,7 @@ export class Identity {
    *
    * @param options.passphrase seals the key under scrypt and AES-256-GCM. Default: plain, guarded by the mode alone.
    * @param options.overwrite Default false.
-   * @throws SottoError `key_file_exists`, `unsupported_platform`.
+   * @throws SottoError `key_file_exists`, `key_file_invalid` (it cannot be written there), `unsupported_platform`.
    */
   async save(file: string, options: { passphrase?: string; overwrite?: boolean } = {}): Promise<void> {
     const text = await encodeKeyFile(this.#privateKey, this.publicKey.toString(), options.passphrase);
@@ -119,8 +131,5 @@ const NOT_OF_FILES: ReadonlySet<string> = new Set(['invalid_key', 'invalid_text'
 async function parseIdentity(text: string, passphrase: string | undefined): Promise<Identity> {
   if (looksLikePem(text)) return Identity.fromPem(text);
   if (/^[0-9a-fA-F\s]+$/.test(text)) return Identity.from(text);
-  const identity = Identity.from(await decodeKeyFile(text, passphrase));
-  const claimed = (JSON.parse(text) as { publicKey?: unknown }).publicKey;
-  if (claimed === identity.publicKey.toString()) return identity;
-  throw new SottoError('key_file_invalid', 'its public key is not that of its private key.');
+  return Identity.from(await decodeKeyFile(text, passphrase));
 }

@@ -5,11 +5,12 @@
  */
 
 import { primitives } from '#crypto';
+import { describe } from '../bytes/assert.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import { decodeHex, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 import type { ScryptCost } from '../platform/types.ts';
-import { KEY_SIZE } from './key-like.ts';
+import { KEY_SIZE, keyText } from './key-like.ts';
 
 const VERSION = 1;
 const SALT_SIZE = 16;
@@ -17,9 +18,15 @@ const NONCE_SIZE = 12;
 const TAG_SIZE = 16;
 
 /** Chosen: about a third of a second and 128 MiB for each guess. */
-export const SCRYPT_COST: ScryptCost = { N: 2 ** 17, r: 8, p: 1 };
+const SCRYPT_COST: ScryptCost = { N: 2 ** 17, r: 8, p: 1 };
 /** What a file may ask of us. */
 const MAX_COST: ScryptCost = { N: 2 ** 20, r: 32, p: 16 };
+/** And all of it together: scrypt takes 128 N r bytes. */
+const MAX_MEMORY = 2 ** 30;
+
+const PLAIN_FIELDS = ['sotto', 'version', 'publicKey', 'privateKey'];
+const SEALED_FIELDS = ['sotto', 'version', 'publicKey', 'kdf', 'cipher', 'nonce', 'ciphertext'];
+const KDF_FIELDS = ['name', 'N', 'r', 'p', 'salt'];
 
 interface SealedHeader {
   readonly sotto: 'identity';
@@ -58,8 +65,11 @@ export async function encodeKeyFile(
  */
 export async function decodeKeyFile(text: string, passphrase: string | undefined): Promise<Bytes> {
   const fields = parse(text);
-  if (fields.version !== VERSION) throw invalid(`its version is ${String(fields.version)}, not ${VERSION}`);
-  if ('privateKey' in fields) return requireKey(hexField(fields.privateKey, 'privateKey'));
+  if (fields.version !== VERSION) throw invalid(`its version is ${describe(fields.version)}, not ${VERSION}`);
+  if (!('ciphertext' in fields)) {
+    requireFields(fields, PLAIN_FIELDS, 'it');
+    return requireKey(hexField(fields.privateKey, 'privateKey'), fields.publicKey);
+  }
   if (passphrase === undefined) {
     throw new SottoError('passphrase_required', 'This key file is sealed under a passphrase; give it.');
   }
@@ -67,31 +77,41 @@ export async function decodeKeyFile(text: string, passphrase: string | undefined
   const sealed = hexField(fields.ciphertext, 'ciphertext');
   const key = await passphraseKey(passphrase, header);
   const opened = primitives.aesGcm.open(key, decodeHex(header.nonce), associatedData(header), sealed);
-  if (opened) return requireKey(opened);
+  if (opened) return requireKey(opened, header.publicKey);
   throw new SottoError(
     'wrong_passphrase',
     'The passphrase does not open this key file (or the file was altered).',
   );
 }
 
-function passphraseKey(passphrase: string, { kdf }: SealedHeader): Promise<Bytes> {
+async function passphraseKey(passphrase: string, { kdf }: SealedHeader): Promise<Bytes> {
   // The same passphrase typed on another system may be composed differently (RFC 8265).
   const secret = encodeUtf8(passphrase.normalize('NFKC'));
-  return primitives.scrypt(secret, decodeHex(kdf.salt), kdf, KEY_SIZE);
+  try {
+    return await primitives.scrypt(secret, decodeHex(kdf.salt), kdf, KEY_SIZE);
+  } catch (cause) {
+    // Each is in its range, and yet not all go together (RFC 7914, section 2), or there is not the memory.
+    throw new SottoError('key_file_invalid', 'scrypt does not run with the parameters of this key file.', {
+      cause,
+    });
+  }
 }
 
 function sealedHeader(fields: Record<string, unknown>): SealedHeader {
+  requireFields(fields, SEALED_FIELDS, 'it');
   const { publicKey, kdf, cipher, nonce } = fields;
   if (typeof publicKey !== 'string') throw invalid('it has no publicKey');
   if (cipher !== 'aes-256-gcm') throw invalid('its cipher is not aes-256-gcm');
   if (!isObject(kdf) || kdf.name !== 'scrypt') throw invalid('its kdf is not scrypt');
+  requireFields(kdf, KDF_FIELDS, 'its kdf');
   const { N, r, p } = kdf;
   if (
     !isCost(N, MAX_COST.N) ||
     (N & (N - 1)) !== 0 ||
     N < 2 ||
     !isCost(r, MAX_COST.r) ||
-    !isCost(p, MAX_COST.p)
+    !isCost(p, MAX_COST.p) ||
+    128 * N * r > MAX_MEMORY
   ) {
     throw invalid('its scrypt parameters are out of range');
   }
@@ -117,22 +137,33 @@ function parse(text: string): Record<string, unknown> {
   let fields: unknown;
   try {
     fields = JSON.parse(text);
-  } catch (cause) {
-    throw new SottoError('key_file_invalid', 'This is not a key file: neither JSON, PEM nor hex.', { cause });
+  } catch {
+    // Without the cause: its text repeats a piece of the file, which may be a piece of the key.
+    throw new SottoError('key_file_invalid', 'This is not a key file: neither JSON, PEM nor hex.');
   }
   if (isObject(fields) && fields.sotto === 'identity') return fields;
   throw invalid('it does not say {"sotto": "identity"}');
 }
 
 function hexField(value: unknown, name: string): Bytes {
-  if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value))
-    throw invalid(`its ${name} is not hex`);
+  if (typeof value !== 'string' || !/^(?:[0-9a-f]{2})+$/.test(value)) throw invalid(`its ${name} is not hex`);
   return decodeHex(value);
 }
 
-function requireKey(bytes: Bytes): Bytes {
-  if (bytes.length === KEY_SIZE) return bytes;
-  throw invalid(`its private key has ${bytes.length} bytes, not ${KEY_SIZE}`);
+function requireKey(privateKey: Bytes, publicKey: unknown): Bytes {
+  if (privateKey.length !== KEY_SIZE) {
+    throw invalid(`its private key has ${privateKey.length} bytes, not ${KEY_SIZE}`);
+  }
+  const { x25519 } = primitives;
+  if (publicKey === keyText(x25519.publicKey(x25519.importPrivate(privateKey)))) return privateKey;
+  throw invalid('its public key is not that of its private key');
+}
+
+/** All of these fields and no other: nothing rides along that the seal does not cover. */
+function requireFields(fields: Record<string, unknown>, names: readonly string[], whose: string): void {
+  const missing = names.find((name) => !Object.hasOwn(fields, name));
+  if (missing !== undefined) throw invalid(`${whose} has no ${missing}`);
+  if (Object.keys(fields).length > names.length) throw invalid(`${whose} has fields that are not known`);
 }
 
 function isCost(value: unknown, max: number): value is number {

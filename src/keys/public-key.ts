@@ -28,7 +28,8 @@ export class PublicKey {
   }
 
   private constructor(bytes: Bytes) {
-    this.bytes = bytes;
+    // A copy (a Buffer's slice would be none): what is later written into that buffer must not change who this is.
+    this.bytes = new Uint8Array(bytes);
   }
 
   /** SHA-256 of the key as 64 hex digits. */

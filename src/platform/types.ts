@@ -83,12 +83,17 @@ export interface ScryptCost {
 
 /** Files that hold secrets, and small databases. */
 export interface Files {
-  /** @throws SottoError `key_file_missing`, or `key_file_exposed` where others can read or write the file. */
+  /**
+   * At most 64 KiB.
+   *
+   * @throws SottoError `key_file_missing`, `key_file_exposed` where others can read or write the file, or
+   * `key_file_invalid` for what is no file, too large or cannot be read.
+   */
   readPrivate(path: string): Promise<Bytes>;
   /**
    * Writes by a temporary file and a rename, mode 0600, so that a crash leaves the old file or the new one.
    *
-   * @throws SottoError `key_file_exists` unless `overwrite`.
+   * @throws SottoError `key_file_exists` unless `overwrite`, or `key_file_invalid` where it cannot be written.
    */
   writePrivate(path: string, content: Bytes, options: { overwrite: boolean }): Promise<void>;
 }

@@ -16,8 +16,8 @@ export interface Peer {
   readonly arrival: Arrival;
   /** As proven by the packet; null for an anonymous client. */
   readonly sender: PublicKey | null;
-  /** Whether the handler is told when the caller is gone; not where its answer must be kept. */
-  readonly abortable: boolean;
+  /** When the handler should stop: the caller is gone, or, where the answer is kept for others, the server is. */
+  readonly signal: AbortSignal;
 }
 
 /** The sender that a packet proved. */
@@ -114,8 +114,6 @@ class Inbound implements InboundMessage {
   }
 
   get signal(): AbortSignal {
-    return this.#peer.abortable ? this.#peer.arrival.signal : NEVER;
+    return this.#peer.signal;
   }
 }
-
-const NEVER: AbortSignal = new AbortController().signal;

@@ -46,6 +46,7 @@ export class Answerer {
   /** Reply packets to be sent again byte for byte: all of suite 1, and those that were too large for their road. */
   readonly #memory = new MemoryOnceStore();
   readonly #startedAt: number;
+  readonly #closing = new AbortController();
 
   constructor(app: App, options: ResolvedServerOptions, counters: Counters) {
     this.#app = app;
@@ -76,6 +77,7 @@ export class Answerer {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#memory.close();
     await this.#window.close();
   }
@@ -104,7 +106,9 @@ export class Answerer {
   async #handleRaw(asked: Asked): Promise<Bytes | null> {
     if (!this.#isAllowed(asked.sender)) return this.#silence('not_allowed');
     const { request, arrival, sender } = asked;
-    const reply = await this.#app.dispatch(rawInbound(request.message, { arrival, sender, abortable: true }));
+    const reply = await this.#app.dispatch(
+      rawInbound(request.message, { arrival, sender, signal: arrival.signal }),
+    );
     const body = fromRawReply(reply);
     return body === null ? this.#silence('raw_error') : request.packReply(body);
   }
@@ -132,7 +136,7 @@ export class Answerer {
   }
 
   async #handleAnyTime(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
-    const reply = await this.#dispatch(asked, routed, true);
+    const reply = await this.#dispatch(asked, routed, asked.arrival.signal);
     if (reply.status === STATUS.callerGone) return this.#silence('caller_gone');
     return asked.request.packReply(fromReply(reply, asked.room));
   }
@@ -147,7 +151,7 @@ export class Answerer {
     }
     // The caller may go and ask again: the handler runs on, and its answer is kept.
     const handle = async (): Promise<Bytes> =>
-      request.packReply(fromReply(await this.#dispatch(asked, routed, false), room));
+      request.packReply(fromReply(await this.#dispatch(asked, routed, this.#closing.signal), room));
     return this.#packetOf(await this.#window.run(request.exchange, routed.sentAt, handle), asked);
   }
 
@@ -168,8 +172,8 @@ export class Answerer {
     }
   }
 
-  #dispatch({ arrival, sender }: Asked, routed: RoutedRequest, abortable: boolean): Promise<Reply> {
-    return this.#app.dispatch(routedInbound(routed, { arrival, sender, abortable }));
+  #dispatch({ arrival, sender }: Asked, routed: RoutedRequest, signal: AbortSignal): Promise<Reply> {
+    return this.#app.dispatch(routedInbound(routed, { arrival, sender, signal }));
   }
 
   #isFresh(sentAt: number): boolean {

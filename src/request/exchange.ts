@@ -143,8 +143,8 @@ export class Exchange<T> {
     const heard = this.#legs.find((leg) => leg.link.lastError !== null)?.link.lastError;
     const cause = this.#legs.find((leg) => leg.failure !== undefined)?.failure;
     if (failures.length === this.#legs.length) {
-      const why = messageOf(cause ?? heard ?? '');
-      return new SottoError('unreachable', `${urls} cannot be reached: ${why}`, { cause });
+      const why = messageOf(cause ?? heard ?? `${urls} cannot be reached.`);
+      return new SottoError('unreachable', why, { cause });
     }
     if (heard) {
       return new SottoError('unreachable', `Nothing answers at ${urls}: ${heard}`, { cause });

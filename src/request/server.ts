@@ -44,6 +44,8 @@ export class RequestServer implements AsyncDisposable {
   /** Requests being handled, by exchange: copies join the first. */
   readonly #running = new Map<string, Promise<Bytes | null>>();
   readonly #waiting: (() => void)[] = [];
+  #inFlight = 0;
+  #closed: Promise<void> | null = null;
   #listeners: readonly Listener[] = [];
   #idle: (() => void) | null = null;
   #warnedOfLargeReply = false;
@@ -97,39 +99,52 @@ export class RequestServer implements AsyncDisposable {
    *
    * @param options.timeout how long to wait for handlers, ms. Default 5000.
    */
-  async close(options: { timeout?: number } = {}): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.stop()));
-    await this.#drained(options.timeout ?? CLOSE_TIMEOUT);
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
-    await this.#answerer.close();
+  close(options: { timeout?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(options.timeout ?? CLOSE_TIMEOUT);
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  async #close(timeout: number): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.stop()));
+    await this.#drained(timeout);
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#answerer.close();
+  }
+
   /** One arrival, from the cheapest check to the dearest; never rejects. */
   async #take(arrival: Arrival): Promise<void> {
     this.#counters.add('received');
     if (!this.#limiter.take(arrival.host)) return this.#drop(arrival, 'rate_limited');
-    if (this.#running.size >= this.#options.limits.maxInFlight) {
+    if (this.#inFlight >= this.#options.limits.maxInFlight) {
       // A datagram can be sent again; a stream waits, and its sender with it.
       if (!arrival.addressProven) return this.#drop(arrival, 'too_many_in_flight');
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+    this.#inFlight += 1;
+    try {
+      await this.#answer(arrival);
+    } catch (error) {
+      this.#options.log.error({ error }, 'a request could not be answered');
+      this.#drop(arrival, 'failed');
+    } finally {
+      this.#inFlight -= 1;
+      this.#waiting.shift()?.();
+      if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+
+  async #answer(arrival: Arrival): Promise<void> {
     let request: UnpackedRequest;
     try {
       request = this.#suiteServer(arrival.packet).unpackRequest(arrival.packet);
     } catch (error) {
-      this.#release();
       return this.#drop(arrival, codeOf(error));
     }
-    try {
-      this.#send(arrival, request, await this.#replyOnce(arrival, request));
-    } catch (error) {
-      this.#options.log.error({ error }, 'a request could not be answered');
-      this.#drop(arrival, 'failed');
-    }
+    this.#send(arrival, request, await this.#replyOnce(arrival, request));
   }
 
   #suiteServer(packet: Bytes): PssstServer {
@@ -147,10 +162,7 @@ export class RequestServer implements AsyncDisposable {
       this.#counters.add('joined');
       return running;
     }
-    const reply = this.#answerer.answer(arrival, request).finally(() => {
-      this.#running.delete(name);
-      this.#release();
-    });
+    const reply = this.#answerer.answer(arrival, request).finally(() => this.#running.delete(name));
     this.#running.set(name, reply);
     return reply;
   }
@@ -196,14 +208,8 @@ export class RequestServer implements AsyncDisposable {
     this.#options.log.debug({ reason, remote }, 'dropped');
   }
 
-  /** Lets the next waiting stream in, or tells `close` that nothing is left. */
-  #release(): void {
-    this.#waiting.shift()?.();
-    if (this.#running.size === 0) this.#idle?.();
-  }
-
   #drained(timeout: number): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve();
+    if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeout);
       this.#idle = () => {

@@ -7,10 +7,9 @@ import type { ConnectedDatagrams, DatagramSocket, SocketAddress } from '../platf
 import type { Arrival, ConnectOptions, Link, LinkEvents, Listener, ListenOptions } from './transport.ts';
 import { formatAddress, formatUrl, limitedHost, type RoadUrl } from './url.ts';
 
-const NEVER: AbortSignal = new AbortController().signal;
-
 export async function listenUdp(url: RoadUrl, options: ListenOptions): Promise<Listener> {
   const { maxDatagram } = options.limits;
+  const closed = new AbortController(); // all that a server can know of a datagram's sender is its own end
   let taking = true;
   const socket = await sockets.bindDatagrams({
     host: url.host,
@@ -19,7 +18,7 @@ export async function listenUdp(url: RoadUrl, options: ListenOptions): Promise<L
     onDatagram(datagram, from) {
       if (!taking) return;
       if (datagram.length > maxDatagram) return options.onDrop('datagram_too_large', from.host);
-      void options.onArrival(new Datagram(datagram, from, socket, maxDatagram));
+      void options.onArrival(new Datagram(datagram, from, socket, maxDatagram, closed.signal));
     },
   });
   return {
@@ -27,7 +26,10 @@ export async function listenUdp(url: RoadUrl, options: ListenOptions): Promise<L
     async stop() {
       taking = false;
     },
-    close: () => socket.close(),
+    close() {
+      closed.abort();
+      return socket.close();
+    },
   };
 }
 
@@ -36,12 +38,19 @@ class Datagram implements Arrival {
   readonly transport = 'udp' as const;
   readonly addressProven = false;
   readonly maxReply: number;
-  readonly signal: AbortSignal = NEVER;
+  readonly signal: AbortSignal;
   readonly #from: SocketAddress;
   readonly #socket: DatagramSocket;
 
-  constructor(packet: Bytes, from: SocketAddress, socket: DatagramSocket, maxReply: number) {
+  constructor(
+    packet: Bytes,
+    from: SocketAddress,
+    socket: DatagramSocket,
+    maxReply: number,
+    signal: AbortSignal,
+  ) {
     this.packet = packet;
+    this.signal = signal;
     this.maxReply = maxReply;
     this.#from = from;
     this.#socket = socket;

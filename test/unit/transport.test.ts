@@ -75,8 +75,8 @@ describe('the rate limiter', () => {
 test('waits double, with a quarter of jitter either way', () => {
   const backoff = { first: 100, tries: 4 };
   assert.deepEqual(
-    [0, 1, 2].map((attempt) => backoffDelay(backoff, attempt, () => 0.5)),
-    [100, 200, 400],
+    [0, 1, 2, 9].map((attempt) => backoffDelay(backoff, attempt, () => 0.5)),
+    [100, 200, 400, 1000],
   );
   assert.deepEqual(
     [0, 1].map((random) => backoffDelay(backoff, 0, () => random)),

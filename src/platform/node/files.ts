@@ -1,11 +1,11 @@
 /** Private files: readable by their owner alone, written whole or not at all. */
 
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex } from '../../bytes/text.ts';
-import { SottoError } from '../../errors.ts';
+import { messageOf, SottoError } from '../../errors.ts';
 import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
 
@@ -29,7 +29,9 @@ export const files: Files = {
         const text = `${path} can be used by others (mode ${seen}); make it yours alone: chmod 600 ${path}`;
         throw new SottoError('key_file_exposed', text);
       }
-      return await handle.readFile();
+      return await readAtMost(handle, MAX_SIZE, path);
+    } catch (cause) {
+      throw cause instanceof SottoError ? cause : unreadable(path, cause);
     } finally {
       await handle.close();
     }
@@ -37,20 +39,13 @@ export const files: Files = {
 
   async writePrivate(path, content, { overwrite }) {
     const folder = dirname(path);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const temporary = join(folder, `.${basename(path)}.${encodeHex(primitives.randomBytes(6))}.tmp`);
     try {
-      await writeNew(temporary, content);
-      // A hard link fails where the name is taken, which a rename would not.
-      await (overwrite ? rename(temporary, path) : link(temporary, path));
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await putInPlace(path, content, overwrite);
+      await flushFolder(folder);
     } catch (cause) {
-      if (!hasCode(cause, 'EEXIST')) throw cause;
-      const text = `${path} exists; choose another name, or delete it if nobody needs that key.`;
-      throw new SottoError('key_file_exists', text, { cause });
-    } finally {
-      await rm(temporary, { force: true });
+      throw await writeError(path, cause);
     }
-    await flushFolder(folder);
   },
 };
 
@@ -63,13 +58,29 @@ async function openForReading(path: string): Promise<FileHandle> {
         cause,
       });
     }
-    throw new SottoError('key_file_invalid', `${path} cannot be read: ${String(cause)}`, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+function unreadable(path: string, cause: unknown): SottoError {
+  return new SottoError('key_file_invalid', `${path} cannot be read: ${messageOf(cause)}`, { cause });
 }
 
 async function statOf(handle: FileHandle): Promise<{ mode: number; size: number; isFile: boolean }> {
   const stat = await handle.stat();
   return { mode: stat.mode, size: stat.size, isFile: stat.isFile() };
+}
+
+async function putInPlace(path: string, content: Bytes, overwrite: boolean): Promise<void> {
+  const unique = encodeHex(primitives.randomBytes(6));
+  const temporary = join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+  try {
+    await writeNew(temporary, content);
+    // A hard link fails where the name is taken, which a rename would not.
+    await (overwrite ? rename(temporary, path) : link(temporary, path));
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 async function writeNew(path: string, content: Bytes): Promise<void> {
@@ -81,6 +92,26 @@ async function writeNew(path: string, content: Bytes): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** By what was read, not by the size it claims: a file may grow, and those of the kernel claim to be empty. */
+async function readAtMost(handle: FileHandle, limit: number, path: string): Promise<Bytes> {
+  const buffer = new Uint8Array(limit + 1);
+  let length = 0;
+  while (length <= limit) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
+    if (bytesRead === 0) return buffer.slice(0, length);
+    length += bytesRead;
+  }
+  throw new SottoError('key_file_invalid', `${path} is too large for a key file.`);
+}
+
+async function writeError(path: string, cause: unknown): Promise<SottoError> {
+  const isTaken = hasCode(cause, 'EEXIST') && (await lstat(path).catch(() => null)) !== null;
+  const text = isTaken
+    ? `${path} exists; choose another name, or delete it if nobody needs that key.`
+    : `${path} cannot be written: ${messageOf(cause)}`;
+  return new SottoError(isTaken ? 'key_file_exists' : 'key_file_invalid', text, { cause });
 }
 
 /** Makes the new name itself survive a power cut. */

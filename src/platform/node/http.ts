@@ -48,7 +48,8 @@ export const listenHttp: Sockets['listenHttp'] = async (options) => {
   return { port: portOf(server.address()), close: () => closeHttp(server) } satisfies BoundSocket;
 };
 
-const agent = new Agent({ keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
+// Fewer connections than any server of ours takes from one host.
+const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
 
 export const post: Sockets['post'] = async (url, { body, contentType, maxAnswer, signal }) => {
   try {
