@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { RequestClient } from '../request/client.ts';
+import { CipherSuite } from '../wire/pssst.ts';
 import { REPRESENTATIONS, type Representation } from '../wire/representation.ts';
 import { loadIdentity } from './keys.ts';
 import { type OutputOptions, printValue } from './terminal.ts';
@@ -33,7 +34,10 @@ export function addCallCommand(program: Command): void {
     .option('--once', 'have the handler run at most once')
     .option('--as <letter>', 'write the body as t (text), j (JSON), c (CBOR) or b (bytes)', representation)
     .option('--pad <bytes>', 'fill datagrams up to this size', wholeNumber)
-    .option('--raw', 'send the body as a bare PSSST message; the route is left out')
+    .option(
+      '--raw',
+      'send the body as a bare message in suite 1, as PSSST programs do; the route is left out',
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  sotto call udp://127.0.0.1:7878 /echo hello --server-key sotto1…')
     .action(call);
@@ -51,7 +55,7 @@ async function call(
     ...(identity === undefined ? {} : { identity: await loadIdentity(identity) }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(pad === undefined ? {} : { pad }),
-    payload: raw ? 'raw' : 'routed',
+    ...(raw ? ({ payload: 'raw', cipherSuite: CipherSuite.X25519_AESGCM128 } as const) : {}),
   });
   if (raw) return printValue(await client.requestRaw(await rawBody(body)), options);
   const { once = false, as = 'auto' } = options;

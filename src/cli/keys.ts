@@ -54,11 +54,15 @@ export async function loadIdentity(file: string): Promise<Identity> {
 
 async function keygen(file: string, options: KeygenOptions): Promise<void> {
   const identity = options.import === undefined ? Identity.generate() : await importIdentity(options.import);
-  const sealed = options.passphrase
-    ? { passphrase: await readPassphrase(`New passphrase of ${file}: `) }
-    : {};
+  const sealed = options.passphrase ? { passphrase: await newPassphrase(file) } : {};
   await identity.save(file, { ...sealed, overwrite: options.force ?? false });
   printFields({ file, ...describeKey(identity.publicKey) }, options);
+}
+
+async function newPassphrase(file: string): Promise<string> {
+  const passphrase = await readPassphrase(`New passphrase of ${file}: `);
+  if (passphrase !== '') return passphrase;
+  throw new SottoError('invalid_argument', 'The passphrase is empty; leave --passphrase out to have none.');
 }
 
 async function showId(fileOrKey: string, options: IdOptions): Promise<void> {

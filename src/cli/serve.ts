@@ -12,7 +12,14 @@ import type { PublicKey } from '../keys/public-key.ts';
 import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
 import { demoApp } from '../node/demo.ts';
 import { loadOrMakeIdentity, type Node, serve } from '../node/serve.ts';
-import { assignedAddresses, isWorker, reportListening, startWorkers, type Workers } from '../node/workers.ts';
+import {
+  assignedAddresses,
+  isWorker,
+  leaveParent,
+  reportListening,
+  startWorkers,
+  type Workers,
+} from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
 import { loadIdentity } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
@@ -114,6 +121,7 @@ async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
   const node = await runNode({ ...config, listen: [...assignedAddresses()] }, log, true);
   reportListening(node.addresses, () => node.close());
   await untilSignalled(node, log);
+  leaveParent();
 }
 
 async function runWorkers(config: NodeConfig, log: Logger, args: string[]): Promise<Node> {

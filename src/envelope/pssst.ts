@@ -10,7 +10,7 @@ import { assertBytes } from '../bytes/assert.ts';
 import { type Bytes, concat, sameBytes } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import { hybridPublicKey } from '../keys/hybrid-key.ts';
-import { type KeyLike, rawKey } from '../keys/key-like.ts';
+import { type KeyLike, rawKey, rawPrivateKey } from '../keys/key-like.ts';
 import type { Primitives } from '../platform/types.ts';
 import {
   CipherSuite,
@@ -58,7 +58,7 @@ export interface PssstOptions {
 
 export interface PssstClientOptions extends PssstOptions {
   /** 32 bytes or their hex: proves who asks. Default: the client stays anonymous. */
-  readonly clientPrivateKey?: KeyLike;
+  readonly clientPrivateKey?: Bytes | string;
 }
 
 /** A request ready to be sent, as often as wanted: copies are the same request. */
@@ -150,7 +150,7 @@ export class PssstClient {
     layoutOf(cipherSuite);
     const { clientPrivateKey } = options;
     const clientKey =
-      clientPrivateKey === undefined ? null : rawKey(clientPrivateKey, 'The client private key');
+      clientPrivateKey === undefined ? null : rawPrivateKey(clientPrivateKey, 'The client private key');
     this.cipherSuite = cipherSuite;
     this.#primitives = primitives;
     this.#suite = clientSuite(primitives, cipherSuite, serverPublicKey, clientKey);
@@ -243,12 +243,16 @@ export class PssstServer {
    * @param serverPrivateKey 32 bytes or their hex; for suite 0x5301 the 32-byte seed.
    * @throws SottoError `invalid_key`, `unsupported_cipher`.
    */
-  constructor(serverPrivateKey: KeyLike, options: PssstOptions = {}) {
+  constructor(serverPrivateKey: Bytes | string, options: PssstOptions = {}) {
     const { cipherSuite = CipherSuite.X25519_AESGCM128, primitives = platformPrimitives } = options;
     layoutOf(cipherSuite);
     this.cipherSuite = cipherSuite;
     this.#primitives = primitives;
-    this.#suite = serverSuite(primitives, cipherSuite, rawKey(serverPrivateKey, 'The server private key'));
+    this.#suite = serverSuite(
+      primitives,
+      cipherSuite,
+      rawPrivateKey(serverPrivateKey, 'The server private key'),
+    );
   }
 
   /**

@@ -48,6 +48,11 @@ export function reportListening(addresses: readonly string[], close: () => Promi
   process.once('disconnect', () => void close());
 }
 
+/** Lets a worker end: the channel to its parent would keep it. */
+export function leaveParent(): void {
+  if (process.connected) process.disconnect();
+}
+
 /**
  * Starts the first worker, then the others on the ports that it got.
  *

@@ -38,9 +38,9 @@ export function rawInbound(message: Bytes, peer: Peer): InboundMessage {
 /**
  * A reply as the plaintext of a routed reply. A value that cannot be written becomes a 500 that says so.
  *
- * @param room bytes that a refusal may have; its text is cut to them.
+ * @param room bytes that a refusal may have; its text is cut to them. Default no limit.
  */
-export function fromReply(reply: Reply, room: number): Bytes {
+export function fromReply(reply: Reply, room: number = Number.POSITIVE_INFINITY): Bytes {
   if (reply.status !== OK) return errorReplyBytes(reply.status, String(reply.value ?? ''), room);
   try {
     const { representation, bytes } = encodeReplyBody(reply);

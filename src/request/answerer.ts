@@ -138,7 +138,7 @@ export class Answerer {
   async #handleAnyTime(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
     const reply = await this.#dispatch(asked, routed, asked.arrival.signal);
     if (reply.status === STATUS.callerGone) return this.#silence('caller_gone');
-    return asked.request.packReply(fromReply(reply, asked.room));
+    return asked.request.packReply(fromReply(reply));
   }
 
   /** A request whose stamp, or whose missing flag, would let a copy of it run later is refused with the time. */
