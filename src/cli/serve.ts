@@ -105,9 +105,12 @@ async function run(
 ): Promise<void> {
   const log = createLog(options.logLevel);
   if (isWorker()) return runWorker(config, log);
+  const stop = stopRequested(); // before anybody is told that we are up
   const node = config.workers > 1 ? await runWorkers(config, log, args) : await runNode(config, log);
   announce(config, node, options);
-  await untilSignalled(node, log);
+  await stop;
+  log.info({}, 'closing');
+  await node.close();
 }
 
 async function runNode(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
@@ -118,9 +121,11 @@ async function runNode(config: NodeConfig, log: Logger, reusePort = false): Prom
 }
 
 async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
+  const stop = stopRequested();
   const node = await runNode({ ...config, listen: [...assignedAddresses()] }, log, true);
-  reportListening(node.addresses, () => node.close());
-  await untilSignalled(node, log);
+  reportListening(node.addresses);
+  await stop;
+  await node.close();
   leaveParent();
 }
 
@@ -176,15 +181,16 @@ function callLine(address: string, key: PublicKey, { app, payload }: NodeConfig)
   return `${name} call ${reachable} ${ask}${payload === 'raw' ? ' --raw' : ''} --server-key ${key}`;
 }
 
-/** Ends with the node: at the first signal gracefully, at the second at once. */
-async function untilSignalled(node: Node, log: Logger): Promise<void> {
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop());
-    process.once('disconnect', () => stop());
+/** The first signal, or the end of the parent; a second signal ends the process at once. */
+function stopRequested(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+    process.once('disconnect', stop);
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  log.info({}, 'closing');
-  await node.close();
 }
 
 function logLevel(): Option {

@@ -42,15 +42,14 @@ export function assignedAddresses(): readonly string[] {
   return process.env[LISTEN_VARIABLE]?.split(' ') ?? [];
 }
 
-/** Tells the parent where this worker listens; ends it when the parent is gone. */
-export function reportListening(addresses: readonly string[], close: () => Promise<void>): void {
+/** Tells the parent where this worker listens. */
+export function reportListening(addresses: readonly string[]): void {
   process.send?.({ listening: addresses });
-  process.once('disconnect', () => void close());
 }
 
 /** Lets a worker end: the channel to its parent would keep it. */
 export function leaveParent(): void {
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
 }
 
 /**
