@@ -5,7 +5,7 @@
  */
 
 /** A sealed packet that could not be made or opened (source: specs of PSSST, section 7). */
-export type PacketErrorCode =
+type PacketErrorCode =
   | 'client_auth_failed'
   | 'decrypt_failed'
   | 'handler_reused'
@@ -17,7 +17,7 @@ export type PacketErrorCode =
   | 'unsupported_cipher';
 
 /** Keys, and the files that hold them. */
-export type KeyErrorCode =
+type KeyErrorCode =
   | 'invalid_key'
   | 'key_file_exists'
   | 'key_file_exposed'
@@ -27,7 +27,7 @@ export type KeyErrorCode =
   | 'wrong_passphrase';
 
 /** Bytes from outside that do not have the shape they must have. */
-export type FormatErrorCode =
+type FormatErrorCode =
   | 'frame_too_large'
   | 'invalid_body'
   | 'invalid_message'
@@ -36,7 +36,7 @@ export type FormatErrorCode =
   | 'unsupported_representation';
 
 /** What a program asked of Sotto that cannot be. */
-export type UsageErrorCode =
+type UsageErrorCode =
   | 'invalid_argument'
   | 'invalid_config'
   | 'invalid_module'
@@ -61,7 +61,7 @@ export type StatusErrorCode =
   | 'unavailable';
 
 /** Sockets, and the waiting done on them. */
-export type ConnectionErrorCode =
+type ConnectionErrorCode =
   | 'aborted'
   | 'address_in_use'
   | 'closed'

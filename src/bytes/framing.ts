@@ -7,7 +7,7 @@
 import { SottoError } from '../errors.ts';
 import { type Bytes, EMPTY } from './bytes.ts';
 
-export const LENGTH_SIZE = 4;
+const LENGTH_SIZE = 4;
 
 /** One array with every packet in its frame, ready for one write. */
 export function encodeFrames(packets: readonly Bytes[]): Uint8Array<ArrayBuffer> {

@@ -11,7 +11,7 @@ import { SottoError } from '../errors.ts';
 import type { MlKemPrivateKey, Primitives, X25519PrivateKey } from '../platform/types.ts';
 
 export const HYBRID_SEED_SIZE = 32;
-export const HYBRID_PUBLIC_KEY_SIZE = 1216;
+const HYBRID_PUBLIC_KEY_SIZE = 1216;
 const MLKEM_PUBLIC_KEY_SIZE = 1184;
 const MLKEM_CIPHERTEXT_SIZE = 1088;
 const MLKEM_SEED_SIZE = 64;

@@ -12,7 +12,7 @@ export interface ExchangeKeys {
 }
 
 /** What a client puts into a fresh request. */
-export interface Exchange {
+interface Exchange {
   readonly exchangeParameter: Bytes;
   readonly keys: ExchangeKeys;
   /** The client's proof, the front of the plaintext; empty for an anonymous client. */

@@ -118,8 +118,7 @@ export class Exchange<T> {
   #retry(leg: Leg, error: unknown): void {
     if (this.#settled) return;
     leg.failure = error;
-    const isFinal = error instanceof SottoError && error.code === 'refused';
-    if (!isFinal && leg.attempts < this.#options.backoff.tries) return this.#sendLater(leg);
+    if (!isTelling(error) && leg.attempts < this.#options.backoff.tries) return this.#sendLater(leg);
     leg.ended = true;
     if (this.#legs.every((each) => each.ended)) this.#fail(this.#whyUnanswered());
   }

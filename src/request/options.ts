@@ -104,7 +104,7 @@ export interface RequestClientOptions {
 const MEBIBYTE = 1024 * 1024;
 
 /** 1280 bytes, which every IPv6 path carries, less the headers. */
-export const MAX_DATAGRAM = 1232;
+const MAX_DATAGRAM = 1232;
 
 export const LIMITS: RequestLimits = {
   maxPacket: MEBIBYTE + 2048,

@@ -35,7 +35,7 @@ export interface Arrival {
  * Takes each arrival. The return value is backpressure: while the promise is pending the arrival counts as in
  * flight, and a listener on a stream stops reading once too many are.
  */
-export type OnArrival = (arrival: Arrival) => Promise<void>;
+type OnArrival = (arrival: Arrival) => Promise<void>;
 
 /** What a listener needs to hold strangers off; bytes, counts and ms. */
 export interface ListenLimits {

@@ -96,6 +96,7 @@ export class UdpLink implements Link {
     } catch (cause) {
       this.reset();
       this.lastError = messageOf(cause);
+      if (cause instanceof SottoError) throw cause;
       throw new SottoError('unreachable', `${this.url} cannot be reached: ${this.lastError}`, { cause });
     }
   }

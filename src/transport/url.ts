@@ -2,8 +2,8 @@
 
 import { SottoError } from '../errors.ts';
 
-export const SCHEMES = ['udp', 'tcp', 'http', 'https', 'ws', 'wss', 'memory'] as const;
-export type Scheme = (typeof SCHEMES)[number];
+const SCHEMES = ['udp', 'tcp', 'http', 'https', 'ws', 'wss', 'memory'] as const;
+type Scheme = (typeof SCHEMES)[number];
 
 /** Where packets go over HTTP and WebSocket (specs/native.md, section 1). */
 export const DEFAULT_PATH = '/pssst';

@@ -86,7 +86,7 @@ export interface RequestPacket {
   readonly sealed: Bytes;
 }
 
-export interface ReplyPacket {
+interface ReplyPacket {
   readonly type: 'reply';
   readonly suite: CipherSuite;
   readonly clientAuth: boolean;

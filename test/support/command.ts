@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export function spawnSotto(args: readonly string[], options: RunOptions = {}): Child {
+function spawnSotto(args: readonly string[], options: RunOptions = {}): Child {
   return spawn(process.execPath, [BIN, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', ...options.env },

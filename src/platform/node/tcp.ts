@@ -43,7 +43,7 @@ export const connectStream: Sockets['connectStream'] = async ({ host, port }, ti
   return pipeOf(socket);
 };
 
-export function pipeOf(socket: Socket): Pipe {
+function pipeOf(socket: Socket): Pipe {
   const remote = { host: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 };
   let why: string | null = null;
   socket.on('error', (error) => {

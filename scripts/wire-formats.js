@@ -1,0 +1,35 @@
+// Writes docs/wire-formats.md from the byte tables in src/wire/, or with --check fails where it is stale.
+
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+
+const TARGET = 'docs/wire-formats.md';
+const sections = globSync('src/wire/*.ts')
+  .sort()
+  .map((file) => `## \`${file}\`\n\n${headComment(readFileSync(file, 'utf8'))}\n`);
+const text = `${['# Wire formats', '', 'Every byte, in the words of the sources; made by `node scripts/wire-formats.js`.', ''].join('\n')}
+${sections.join('\n')}
+## Additions to the specification
+
+- **Padding** (flag 4 of a routed request): datagrams may be filled up, since no reply to an unproven address is longer
+  than its request. A receiver that does not know the flag should refuse the request.
+- **413 over UDP**: the text is the size in bytes that the reply packet needs; the same packet, sent by TCP to the same
+  port, gets the reply that was kept. Texts of other refusals may be cut to fit.
+- **425**: the text is the time, in ms since 1970, that a fresh request should bear. A route declared \`once\` refuses
+  requests without the flag in the same way; a client that does not know the time yet stamps 0.
+- **Client proof of suites 0x5300 and 0x5301**: HMAC-SHA256 over header, exchange parameter and client key, under
+  HKDF-SHA256(X25519(client, server), no salt, "sotto/pssst/client-proof" and the server's public key, 32 bytes).
+- **Post-quantum key of an identity**: seed = HKDF-SHA256(private key, no salt, "sotto/identity/mlkem768-x25519", 32).
+- **Keys as text**: bech32m, \`sotto1…\` for X25519, \`sottopq1…\` for the hybrid key.
+`;
+
+if (process.argv.includes('--check')) {
+  if (readFileSync(TARGET, 'utf8') !== text) {
+    console.error(`${TARGET} is stale: run node scripts/wire-formats.js`);
+    process.exitCode = 1;
+  }
+} else writeFileSync(TARGET, text);
+
+function headComment(source) {
+  const [, comment = ''] = source.match(/^\/\*\*\n([\s\S]*?)\n \*\//) ?? [];
+  return comment.replaceAll(/^ \* ?/gm, '');
+}

@@ -1,0 +1,96 @@
+/** The package as users get it: packed, installed in a new folder, imported, typed, run, and bundled for browsers. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const ROOT = process.cwd();
+const folder = mkdtempSync(join(tmpdir(), 'sotto-package-'));
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+let packed: readonly string[] = [];
+
+function run(command: string, args: readonly string[], cwd = folder): string {
+  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+describe('the packed package', () => {
+  before(() => {
+    run(process.execPath, ['scripts/build.js'], ROOT);
+    const [report] = JSON.parse(
+      run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], ROOT),
+    ) as [{ filename: string; files: { path: string }[] }];
+    packed = report.files.map(({ path }) => path);
+    writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }');
+    run('npm', ['install', '--no-audit', '--no-fund', '--omit=dev', join(folder, report.filename)]);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('holds what was built and nothing else', () => {
+    const strays = packed.filter(
+      (path) => !/^(dist|bin)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+    );
+    assert.deepEqual(strays, []);
+    for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/package.json', 'bin/sotto.js', 'LICENSE']) {
+      assert.ok(packed.includes(path), path);
+    }
+  });
+
+  test('gives every entry point', () => {
+    const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
+    for (const entry of Object.keys(exports)) {
+      if (entry === './package.json') continue;
+      const name = `sotto${entry.slice(1)}`;
+      const script = `console.log(Object.keys(await import('${name}')).length)`;
+      assert.ok(Number(run(process.execPath, ['--input-type=module', '-e', script])) > 3, name);
+    }
+  });
+
+  test('runs the first example of the README, typed', () => {
+    const [, example = ''] =
+      readFileSync(join(ROOT, 'README.md'), 'utf8').match(/```ts\n([\s\S]*?)```/) ?? [];
+    const script = `${example}\nawait client.close();\nawait server.close();\n`.replaceAll(':7878', ':47878');
+    writeFileSync(join(folder, 'example.ts'), script);
+    assert.equal(run(process.execPath, ['example.ts']), 'Hello, Ada.\n');
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--types',
+      '',
+    ];
+    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options, 'example.ts']);
+  });
+
+  test('has a command that works', () => {
+    const sotto = join(folder, 'node_modules', '.bin', 'sotto');
+    assert.match(run(sotto, ['--help']), /Usage: sotto/);
+    assert.match(run(sotto, ['keygen', 'my.key']), /sotto1/);
+  });
+
+  for (const entry of ['sotto/pssst', 'sotto/request']) {
+    test(`${entry} is fit for browsers`, async () => {
+      const { outputFiles } = await build({
+        stdin: { contents: `export * from '${entry}';`, resolveDir: folder },
+        bundle: true,
+        minify: true,
+        format: 'esm',
+        platform: 'browser',
+        write: false,
+      });
+      const [file] = outputFiles;
+      assert.ok(file);
+      assert.ok(!/from\s*"node:|require\("/.test(file.text));
+      const size = gzipSync(file.contents).length;
+      console.log(`${entry}: ${(size / 1024).toFixed(1)} kB gzip`);
+    });
+  }
+});
