@@ -177,9 +177,11 @@ export class Exchange<T> {
   }
 }
 
-/** Failures that say more than that nothing came. */
+/** Failures that say more than that nothing came, and that no further try would mend. */
+const TELLING: ReadonlySet<string> = new Set(['refused', 'reply_too_large', 'unsupported_platform']);
+
 function isTelling(failure: unknown): failure is SottoError {
-  return failure instanceof SottoError && (failure.code === 'refused' || failure.code === 'reply_too_large');
+  return failure instanceof SottoError && TELLING.has(failure.code);
 }
 
 function newLeg(link: Link): Leg {
