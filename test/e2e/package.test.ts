@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -68,6 +68,39 @@ describe('the packed package', () => {
       '',
     ];
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options, 'example.ts']);
+  });
+
+  test('types every example of the docs and of the docstrings', () => {
+    const texts = [...globSync(['README.md', 'docs/*.md', 'src/**/*.ts'], { cwd: ROOT })].map((file) =>
+      readFileSync(join(ROOT, file), 'utf8').replaceAll(/^ *\* ?/gm, ''),
+    );
+    const examples = texts.flatMap((text) =>
+      [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code),
+    );
+    assert.ok(examples.length > 10, `${examples.length} examples`);
+    const names = examples.map((code, index) => {
+      writeFileSync(join(folder, `doc-${index}.ts`), `${code}\nexport {};\n`);
+      return `doc-${index}.ts`;
+    });
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2024'];
+    const libraries = [
+      '--lib',
+      'es2024,esnext.disposable,dom',
+      '--types',
+      'node',
+      '--typeRoots',
+      join(ROOT, 'node_modules/@types'),
+    ];
+    run(process.execPath, [
+      join(ROOT, 'node_modules/typescript/bin/tsc'),
+      ...options,
+      ...libraries,
+      ...names,
+    ]);
+    const raw =
+      names[examples.findIndex((code) => code.includes('requestRaw'))] ?? assert.fail('no raw example');
+    appendFileSync(join(folder, raw), 'await client.close();\nawait server.close();\n');
+    assert.match(run(process.execPath, [raw]), /Uint8Array/);
   });
 
   test('has a command that works', () => {
