@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { SottoError } from '../../errors.ts';
 import type { Database, SqlValue } from '../types.ts';
 
@@ -26,6 +26,8 @@ export function openDatabase(path: string): Database {
 }
 
 function open(path: string): DatabaseSync {
+  // Loaded when first wanted: early releases of Node 24 print a warning for it, which no other command deserves.
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
   try {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
