@@ -56,7 +56,7 @@ function withoutStackTraces<T>(work: () => T): T {
 
 export const primitives: Primitives = {
   name: 'node',
-  randomBytes: (length) => plain(randomBytes(length)),
+  randomBytes: (length) => (length <= MAX_POOLED ? fromPool(length) : plain(randomBytes(length))),
   equalSecrets: (left, right) => left.length === right.length && timingSafeEqual(left, right),
 
   sha256: (data) => plain(hash('sha256', data, 'buffer')),
@@ -143,12 +143,28 @@ export const primitives: Primitives = {
 
   scrypt: (passphrase, salt, { N, r, p }, length) =>
     new Promise((resolve, reject) => {
-      const maxmem = 256 * N * r; // twice what scrypt needs: Node's own limit of 32 MiB is below our cost
+      // Twice what scrypt needs: Node's own limit of 32 MiB is below our cost, and a refusal would haunt the next call.
+      const maxmem = 256 * r * (N + p + 2);
       scrypt(passphrase, salt, length, { N, r, p, maxmem }, (error, key) =>
         error ? reject(error) : resolve(plain(key)),
       );
     }),
 };
+
+// A call for random bytes costs more than sealing a packet: nonces and names are cut from a pool. Keys never are.
+const POOL_SIZE = 4096;
+const MAX_POOLED = 16;
+let pool = new Uint8Array(0);
+let pooled = 0;
+
+function fromPool(length: number): Bytes {
+  if (pooled + length > pool.length) {
+    pool = new Uint8Array(randomBytes(POOL_SIZE));
+    pooled = 0;
+  }
+  pooled += length;
+  return pool.slice(pooled - length, pooled);
+}
 
 function mlKemPublicKey(raw: Bytes): KeyObject {
   try {
