@@ -111,7 +111,8 @@ function sealedHeader(fields: Record<string, unknown>): SealedHeader {
     N < 2 ||
     !isCost(r, MAX_COST.r) ||
     !isCost(p, MAX_COST.p) ||
-    128 * N * r > MAX_MEMORY
+    128 * N * r > MAX_MEMORY ||
+    Math.log2(N) >= 16 * r // RFC 7914, section 2: checked here, for OpenSSL's refusal would spoil its next call
   ) {
     throw invalid('its scrypt parameters are out of range');
   }
