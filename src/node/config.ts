@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, SottoError } from '../errors.ts';
-import type { RequestLimits } from '../request/options.ts';
+import type { SealedLimits } from '../sealed/options.ts';
 
 /** The content of `sotto.config.json`, with every default filled in. */
 export interface NodeConfig {
@@ -23,8 +23,8 @@ export interface NodeConfig {
   readonly maxDatagram?: number | undefined;
   /** Processes that share the ports. Default 1. */
   readonly workers: number;
-  /** See {@link RequestLimits}. */
-  readonly limits?: { readonly [Name in keyof RequestLimits]?: number | undefined } | undefined;
+  /** See {@link SealedLimits}. */
+  readonly limits?: { readonly [Name in keyof SealedLimits]?: number | undefined } | undefined;
 }
 
 export type PartialNodeConfig = Partial<NodeConfig>;

@@ -3,8 +3,9 @@ import type { Logger } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { Identity } from '../keys/identity.ts';
 import { PublicKey } from '../keys/public-key.ts';
-import type { OnceWindowOptions, RequestLimits, RequestServerOptions } from '../request/options.ts';
+import type { RequestServerOptions } from '../request/options.ts';
 import { RequestServer } from '../request/server.ts';
+import type { OnceWindowOptions, SealedLimits } from '../sealed/options.ts';
 import { type NodeConfig, type PartialNodeConfig, parseConfig } from './config.ts';
 
 /** A running node. */
@@ -105,6 +106,6 @@ function listed(key: string): PublicKey {
   }
 }
 
-function definedOf(limits: NonNullable<NodeConfig['limits']>): Partial<RequestLimits> {
+function definedOf(limits: NonNullable<NodeConfig['limits']>): Partial<SealedLimits> {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

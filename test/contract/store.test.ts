@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { MemoryOnceStore } from '../../src/request/stores/memory.ts';
-import { SqliteOnceStore } from '../../src/request/stores/sqlite.ts';
+import { MemoryOnceStore } from '../../src/sealed/stores/memory.ts';
+import { SqliteOnceStore } from '../../src/sealed/stores/sqlite.ts';
 import { storeContract } from './store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-store-'));
@@ -60,7 +60,7 @@ describe('the sqlite store', () => {
   test('says of what a killed process began that it is abandoned, once its lease is over', async () => {
     const file = newFile();
     const script = `
-      const { SqliteOnceStore } = await import(${JSON.stringify(new URL('../../src/request/stores/sqlite.ts', import.meta.url).href)});
+      const { SqliteOnceStore } = await import(${JSON.stringify(new URL('../../src/sealed/stores/sqlite.ts', import.meta.url).href)});
       const store = new SqliteOnceStore(${JSON.stringify(file)});
       await store.claim(new Uint8Array(32).fill(5), ${now}, ${now + 60_000});
       process.kill(process.pid, 'SIGKILL');

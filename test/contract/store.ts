@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { OnceStore, StoreLimits } from '../../src/request/stores/store.ts';
+import type { OnceStore, StoreLimits } from '../../src/sealed/stores/store.ts';
 
 const NOW = Date.now();
 const LATER = NOW + 60_000;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LIMITS } from '../../src/request/options.ts';
+import { LIMITS } from '../../src/sealed/options.ts';
 import { connect } from '../../src/transport/connect.ts';
 import { listenAll } from '../../src/transport/listen.ts';
 import type { MemoryHub } from '../../src/transport/memory.ts';

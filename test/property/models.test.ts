@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Router } from '../../src/app/router.ts';
-import { MAX_AGE, MAX_AHEAD, OnceWindow } from '../../src/request/once-window.ts';
-import { MemoryOnceStore } from '../../src/request/stores/memory.ts';
+import { MAX_AGE, MAX_AHEAD, OnceWindow } from '../../src/sealed/once-window.ts';
+import { MemoryOnceStore } from '../../src/sealed/stores/memory.ts';
 
 const segment = fc.constantFrom('a', 'b', ':x', ':y');
 const pattern = fc

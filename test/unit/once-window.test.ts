@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { OnceWindow } from '../../src/request/once-window.ts';
-import { ServerClock } from '../../src/request/server-clock.ts';
-import { MemoryOnceStore } from '../../src/request/stores/memory.ts';
-import type { OnceStore } from '../../src/request/stores/store.ts';
+import { OnceWindow } from '../../src/sealed/once-window.ts';
+import { ServerClock } from '../../src/sealed/server-clock.ts';
+import { MemoryOnceStore } from '../../src/sealed/stores/memory.ts';
+import type { OnceStore } from '../../src/sealed/stores/store.ts';
 
 const START = 1_795_000_000_000;
 

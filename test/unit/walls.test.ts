@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 const FLOOR_0 = ['errors', 'bytes'];
 const JOBS = ['request', 'session', 'pubsub', 'peers', 'lookup'];
-const BELOW_JOBS = [...FLOOR_0, 'wire', 'platform', 'app', 'keys', 'transport', 'envelope'];
+const BELOW_JOBS = [...FLOOR_0, 'wire', 'platform', 'app', 'keys', 'transport', 'envelope', 'sealed'];
 
 /** What each folder may import: folders of ours, and libraries. Types of the platform count as the platform. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -28,6 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   keys: [...FLOOR_0, 'wire', 'platform', 'keys', '#crypto', '#files', '@scure/base', '@scure/bip39'],
   transport: [...FLOOR_0, 'wire', 'platform', 'transport', '#sockets'],
   envelope: [...FLOOR_0, 'wire', 'platform', 'keys', 'envelope', '#crypto'],
+  sealed: [...BELOW_JOBS, '#crypto', '#files'],
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, job, '#crypto', '#files', '#sockets']])),
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', 'zod'],
   cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', 'commander', 'pino'],

@@ -4,12 +4,11 @@ import { type Bytes, mapKey } from '../bytes/bytes.ts';
 import { type PackedRequest, PssstClient } from '../envelope/pssst.ts';
 import { codeOf, SottoError } from '../errors.ts';
 import { looksHybrid } from '../keys/hybrid-key.ts';
-import { connect, streamTwin } from '../transport/connect.ts';
-import type { ConnectOptions, Link } from '../transport/transport.ts';
+import type { ConnectOptions, Link, LinkEvents } from '../transport/transport.ts';
 import { CipherSuite, exchangeOf, requestOverhead } from '../wire/pssst.ts';
 import { Counters } from './counters.ts';
 import { Exchange } from './exchange.ts';
-import { LIMITS, type ResolvedClientOptions } from './options.ts';
+import { LIMITS, type ResolvedAsking } from './options.ts';
 
 /** What one request needs of the way. */
 export interface AskOptions {
@@ -22,6 +21,13 @@ export interface AskOptions {
   readonly isTooLarge?: (reply: Bytes) => boolean;
 }
 
+/** How a job reaches its servers. */
+export interface Roads {
+  connect(url: string, events: LinkEvents, options: ConnectOptions): Link;
+  /** The stream beside a road of datagrams, for what does not fit one; null where there is none. */
+  streamTwin(url: string): string | null;
+}
+
 interface Pending {
   readonly packed: PackedRequest;
   readonly exchange: Exchange<Bytes>;
@@ -32,18 +38,20 @@ export class PacketClient {
   readonly counters: Counters = new Counters();
   /** Bytes that sealing adds to a message. */
   readonly overhead: number;
-  readonly #options: ResolvedClientOptions;
+  readonly #options: ResolvedAsking;
   readonly #pssst: PssstClient;
+  readonly #roads: Roads;
   readonly #links: readonly Link[];
   /** TCP beside each UDP link, made when a packet or a reply does not fit a datagram. */
   readonly #twins = new Map<string, Link>();
   readonly #pending = new Map<string, Pending>();
   #closed = false;
 
-  constructor(urls: readonly string[], options: ResolvedClientOptions) {
+  constructor(urls: readonly string[], options: ResolvedAsking, roads: Roads) {
     const { serverKey, identity } = options;
     const cipherSuite = options.cipherSuite ?? suiteFor(options);
     this.#options = options;
+    this.#roads = roads;
     this.#pssst = new PssstClient(serverKey, {
       cipherSuite,
       ...(identity === undefined ? {} : { clientPrivateKey: identity.privateKey }),
@@ -89,20 +97,14 @@ export class PacketClient {
   }
 
   #connect(url: string): Link {
-    const { timeout, maxDatagram, hub } = this.#options;
-    const connectOptions: ConnectOptions = {
-      timeout,
-      maxDatagram,
-      maxPacket: LIMITS.maxPacket,
-      ...(hub === undefined ? {} : { hub }),
-    };
+    const { timeout, maxDatagram } = this.#options;
     const events = {
       onPacket: (packet: Bytes) => this.#receive(packet, link),
       onCut: () => {
         for (const { exchange } of this.#pending.values()) exchange.cut(link);
       },
     };
-    const link = connect(url, events, connectOptions);
+    const link = this.#roads.connect(url, events, { timeout, maxDatagram, maxPacket: LIMITS.maxPacket });
     return link;
   }
 
@@ -148,7 +150,7 @@ export class PacketClient {
   }
 
   #twinOf(link: Link): Link[] {
-    const url = streamTwin(link.url);
+    const url = this.#roads.streamTwin(link.url);
     if (url === null) return [];
     const twin = this.#twins.get(url) ?? this.#connect(url);
     this.#twins.set(url, twin);
@@ -156,7 +158,7 @@ export class PacketClient {
   }
 }
 
-function suiteFor({ serverKey }: ResolvedClientOptions): CipherSuite {
+function suiteFor({ serverKey }: ResolvedAsking): CipherSuite {
   return looksHybrid(serverKey) ? CipherSuite.MLKEM768X25519_AESGCM256 : CipherSuite.X25519_AESGCM256;
 }
 

@@ -9,10 +9,18 @@ import type { PublicKey } from '../keys/public-key.ts';
 import type { Arrival } from '../transport/transport.ts';
 import { CipherSuite, replyOverhead } from '../wire/pssst.ts';
 import { decodeRoutedRequest, type RoutedRequest } from '../wire/routed.ts';
-import { errorReplyBytes, fromRawReply, fromReply, rawInbound, routedInbound, senderOf } from './adapter.ts';
+import {
+  errorReplyBytes,
+  fromRawReply,
+  fromReply,
+  type Peer,
+  rawInbound,
+  routedInbound,
+  senderOf,
+} from './adapter.ts';
 import type { Counters } from './counters.ts';
 import { MAX_AGE, MAX_AHEAD, OnceWindow, type Outcome } from './once-window.ts';
-import type { OnceWindowOptions, RequestLimits, ResolvedServerOptions } from './options.ts';
+import type { OnceWindowOptions, ResolvedAnswering, SealedLimits } from './options.ts';
 import { STATUS } from './status.ts';
 import { MemoryOnceStore } from './stores/memory.ts';
 import { SqliteOnceStore } from './stores/sqlite.ts';
@@ -33,14 +41,14 @@ interface Asked {
 /** The longest reply packet that may go back: to an unproven address none longer than what came, or `replyFactor` times. */
 export function longestReply(
   { packet, addressProven, maxReply }: Arrival,
-  { replyFactor }: RequestLimits,
+  { replyFactor }: SealedLimits,
 ): number {
   return addressProven ? maxReply : Math.min(maxReply, Math.floor(packet.length * replyFactor));
 }
 
 export class Answerer {
   readonly #app: App;
-  readonly #options: ResolvedServerOptions;
+  readonly #options: ResolvedAnswering;
   readonly #counters: Counters;
   readonly #window: OnceWindow;
   /** Reply packets to be sent again byte for byte: all of suite 1, and those that were too large for their road. */
@@ -48,7 +56,7 @@ export class Answerer {
   readonly #startedAt: number;
   readonly #closing = new AbortController();
 
-  constructor(app: App, options: ResolvedServerOptions, counters: Counters) {
+  constructor(app: App, options: ResolvedAnswering, counters: Counters) {
     this.#app = app;
     this.#options = options;
     this.#counters = counters;
@@ -105,10 +113,8 @@ export class Answerer {
 
   async #handleRaw(asked: Asked): Promise<Bytes | null> {
     if (!this.#isAllowed(asked.sender)) return this.#silence('not_allowed');
-    const { request, arrival, sender } = asked;
-    const reply = await this.#app.dispatch(
-      rawInbound(request.message, { arrival, sender, signal: arrival.signal }),
-    );
+    const { request, arrival } = asked;
+    const reply = await this.#app.dispatch(rawInbound(request.message, this.#peer(asked, arrival.signal)));
     const body = fromRawReply(reply);
     return body === null ? this.#silence('raw_error') : request.packReply(body);
   }
@@ -172,8 +178,12 @@ export class Answerer {
     }
   }
 
-  #dispatch({ arrival, sender }: Asked, routed: RoutedRequest, signal: AbortSignal): Promise<Reply> {
-    return this.#app.dispatch(routedInbound(routed, { arrival, sender, signal }));
+  #dispatch(asked: Asked, routed: RoutedRequest, signal: AbortSignal): Promise<Reply> {
+    return this.#app.dispatch(routedInbound(routed, this.#peer(asked, signal)));
+  }
+
+  #peer({ arrival, sender }: Asked, signal: AbortSignal): Peer {
+    return { protocol: this.#options.protocol, arrival, sender, signal };
   }
 
   #isFresh(sentAt: number): boolean {

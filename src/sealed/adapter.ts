@@ -1,6 +1,6 @@
 /** Between the wire and the app: routed messages and raw plaintexts as inbound messages, replies as bytes. */
 
-import type { InboundMessage, Reply } from '../app/message.ts';
+import type { InboundMessage, Protocol, Reply } from '../app/message.ts';
 import { OK } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import { encodeUtf8 } from '../bytes/text.ts';
@@ -13,6 +13,8 @@ import { STATUS } from './status.ts';
 
 /** What both payloads have in common. */
 export interface Peer {
+  /** The job that the packet came by. */
+  readonly protocol: Protocol;
   readonly arrival: Arrival;
   /** As proven by the packet; null for an anonymous client. */
   readonly sender: PublicKey | null;
@@ -89,7 +91,6 @@ class Inbound implements InboundMessage {
   readonly representation: Representation;
   readonly sender: PublicKey | null;
   readonly proof: 'packet' | 'none';
-  readonly protocol = 'request' as const;
   readonly #peer: Peer;
 
   constructor(route: string, bytes: Bytes, representation: Representation, peer: Peer) {
@@ -103,6 +104,10 @@ class Inbound implements InboundMessage {
 
   get body(): unknown {
     return decodeBody(this.bytes, this.representation);
+  }
+
+  get protocol(): Protocol {
+    return this.#peer.protocol;
   }
 
   get transport(): string {
