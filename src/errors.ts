@@ -35,6 +35,9 @@ type FormatErrorCode =
   | 'out_of_bounds'
   | 'unsupported_representation';
 
+/** Files of data: reading them, and writing back. */
+type FileErrorCode = 'file_invalid' | 'file_too_large' | 'file_unreadable' | 'file_unwritable';
+
 /** What a program asked of Sotto that cannot be. */
 type UsageErrorCode =
   | 'invalid_argument'
@@ -50,6 +53,7 @@ export type StatusErrorCode =
   | 'bad_request'
   | 'body_too_large'
   | 'caller_gone'
+  | 'conflict'
   | 'handler_failed'
   | 'handler_timeout'
   | 'not_allowed'
@@ -76,6 +80,7 @@ export type ErrorCode =
   | PacketErrorCode
   | KeyErrorCode
   | FormatErrorCode
+  | FileErrorCode
   | UsageErrorCode
   | StatusErrorCode
   | ConnectionErrorCode;

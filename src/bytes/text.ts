@@ -1,5 +1,6 @@
 /** Text as bytes and back, strictly: what is not valid is refused, never repaired. */
 
+import { base64 } from '@scure/base';
 import { SottoError } from '../errors.ts';
 import type { Bytes } from './bytes.ts';
 
@@ -17,6 +18,14 @@ export function decodeUtf8(bytes: Bytes): string {
   } catch (cause) {
     throw new SottoError('invalid_text', 'These bytes are not UTF-8 text.', { cause });
   }
+}
+
+/** The first whole characters of UTF-8 text that fit into `size` bytes. */
+export function cutUtf8(text: Bytes, size: number): Bytes {
+  if (text.length <= size) return text;
+  let end = size;
+  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return text.subarray(0, end);
 }
 
 const HEX_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
@@ -47,4 +56,18 @@ function pairs(word: string): string {
     );
   }
   return word;
+}
+
+/** Standard alphabet, padded (RFC 4648, section 4). */
+export function encodeBase64(bytes: Bytes): string {
+  return base64.encode(bytes);
+}
+
+/** @throws SottoError `invalid_text` for anything but standard, padded base64 without line ends. */
+export function decodeBase64(text: string): Bytes {
+  try {
+    return base64.decode(text);
+  } catch (cause) {
+    throw new SottoError('invalid_text', 'This is not base64 text.', { cause });
+  }
 }

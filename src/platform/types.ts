@@ -28,9 +28,13 @@ export interface Primitives {
   equalSecrets(left: Bytes, right: Bytes): boolean;
 
   sha256(data: Bytes): Bytes;
+  sha512(data: Bytes): Bytes;
+  /** For what comes in pieces. */
+  startSha512(): RunningHash;
   sha3_256(data: Bytes): Bytes;
   shake256(data: Bytes, length: number): Bytes;
   hmacSha256(key: Bytes, data: Bytes): Bytes;
+  hmacSha512(key: Bytes, data: Bytes): Bytes;
   /** RFC 5869, extract and expand. */
   hkdfSha256(secret: Bytes, salt: Bytes, info: Bytes, length: number): Bytes;
 
@@ -74,11 +78,55 @@ export interface Primitives {
   scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes>;
 }
 
+/** A digest that is being made. */
+interface RunningHash {
+  update(data: Bytes): void;
+  /** Once, at the end. */
+  digest(): Bytes;
+}
+
 export interface ScryptCost {
   /** CPU and memory cost, a power of two. */
   readonly N: number;
   readonly r: number;
   readonly p: number;
+}
+
+/** An RSA public key; made and read only by {@link LegacyCrypto}. */
+export interface RsaPublicKey {
+  readonly kind: 'rsa-public';
+}
+
+export interface RsaPrivateKey {
+  readonly kind: 'rsa-private';
+}
+
+export type RsaKey = RsaPublicKey | RsaPrivateKey;
+
+/** Broken or outdated cryptography that only the seeds' own wires need. Lengths are in bytes. */
+export interface LegacyCrypto {
+  readonly rsa: {
+    /**
+     * From PEM text, PKCS 1 or PKCS 8, plain or sealed.
+     *
+     * @throws SottoError `invalid_key`, `passphrase_required`, `wrong_passphrase`.
+     */
+    importPrivate(pem: string, passphrase?: string): RsaPrivateKey;
+    /** @throws SottoError `invalid_key`. */
+    importPublic(pem: string): RsaPublicKey;
+    /** PEM: PKCS 1 (sealed in OpenSSL's old form where there is a passphrase) and SPKI. */
+    generate(bits: number, passphrase?: string): { privatePem: string; publicPem: string };
+    /** The length of the modulus. */
+    size(key: RsaKey): number;
+    /** Without any padding: a block as long as the modulus, to the power of the exponent. */
+    encryptRaw(key: RsaPublicKey, block: Bytes): Bytes;
+    decryptRaw(key: RsaPrivateKey, block: Bytes): Bytes;
+  };
+  /** CFB with segments of 8 bits, which authenticates nothing. */
+  readonly aes256Cfb8: {
+    encrypt(key: Bytes, iv: Bytes, data: Bytes): Bytes;
+    decrypt(key: Bytes, iv: Bytes, data: Bytes): Bytes;
+  };
 }
 
 /** Files that hold secrets, and small databases. */
@@ -98,12 +146,105 @@ export interface Files {
   writePrivate(path: string, content: Bytes, options: { overwrite: boolean }): Promise<void>;
 }
 
+/** Bytes written once and read any number of times, on disk for as long as somebody needs them. */
+export interface Spool {
+  write(data: Bytes): Promise<void>;
+  /** All that was written, from its start. */
+  chunks(): AsyncIterable<Bytes>;
+  /** Gives the space back. */
+  remove(): Promise<void>;
+}
+
+/** What tells one state of a file from another, without reading it. */
+export interface FileStamp {
+  readonly size: number;
+  /** Last change of the content, ms since 1970, with fractions. */
+  readonly modifiedAt: number;
+  /** Last change of anything, ms since 1970, with fractions. */
+  readonly changedAt: number;
+  /** Which file it is: device and inode. */
+  readonly identity: string;
+}
+
+/** Files of data that people edit while programs read them. */
+export interface DataFiles {
+  /** Null where there is no such file, or none that can be reached. Never throws. */
+  stamp(path: string): FileStamp | null;
+  /**
+   * The whole file in memory that threads can share.
+   *
+   * @param onProgress told now and then how many bytes of how many have been read.
+   * @throws SottoError `file_unreadable`, `file_too_large`.
+   */
+  readShared(path: string, maxSize: number, onProgress?: (done: number, total: number) => void): Bytes;
+  /** @throws SottoError `file_unreadable`, `file_too_large`. */
+  read(path: string, maxSize: number): Promise<Bytes>;
+  /** @throws SottoError `file_invalid`, `file_too_large`. */
+  gunzip(bytes: Bytes, maxSize: number): Bytes;
+  isUtf8(bytes: Bytes): boolean;
+  /** Less than zero, zero or more, as the first different byte is; at memory speed. */
+  compare(left: Bytes, right: Bytes): number;
+  /** Paths that a pattern of `*`, `**` and `?` fits, sorted. */
+  glob(pattern: string): string[];
+  /** Calls back when something in a folder changes, by name where the system tells it; null where it cannot watch. */
+  watchFolder(path: string, onChange: (name: string | null) => void): { close(): void } | null;
+  /**
+   * Replaces a file, mode kept, so that a crash leaves the old one or the new one, whole.
+   *
+   * @param unlessChanged called last; false leaves everything as it was.
+   * @returns whether it was replaced.
+   * @throws SottoError `file_unwritable`.
+   */
+  replace(path: string, content: Bytes, unlessChanged: () => boolean): Promise<boolean>;
+  /** Removes what a crash in the middle of `replace` has left beside a file more than a minute ago. */
+  removeLeftovers(path: string): Promise<void>;
+  /**
+   * Adds to the end of a private file, which is made where it is missing; durable when it resolves.
+   *
+   * @throws SottoError `file_unwritable`.
+   */
+  append(path: string, content: Bytes): Promise<void>;
+  /** Folder, name, and the two joined, as this system writes paths. */
+  folderOf(path: string): string;
+  nameOf(path: string): string;
+  join(folder: string, name: string): string;
+}
+
+/** Work beside the main thread. */
+export interface Thread {
+  post(message: unknown): void;
+  stop(): Promise<void>;
+}
+
+export interface Threads {
+  /**
+   * Runs a module of ours in a thread of its own.
+   *
+   * @param module the address of the module that calls, and the name beside it without its ending.
+   */
+  start(
+    module: { readonly base: string; readonly name: string },
+    events: { onMessage(message: unknown): void; onEnd(why: string): void },
+  ): Thread;
+  /** In a thread: hears what was posted to it, and answers. */
+  serve(onMessage: (message: unknown, post: (message: unknown) => void) => void): void;
+}
+
 export type SqlValue = null | number | string | Bytes;
 
 /** An SQL database in a file, one statement at a time. */
 export interface Database {
   execute(sql: string): void;
   prepare(sql: string): Statement;
+  /**
+   * Runs `work` in a transaction that it shares with what else comes in this turn.
+   *
+   * @returns what it gave, once that is on disk; rejects with what it threw, and then it changed nothing.
+   */
+  write<T>(work: () => T): Promise<T>;
+  /** Makes what waits for a transaction be seen, and on disk, now. */
+  flush(): void;
+  /** Writes what waits, and ends. */
   close(): void;
 }
 
@@ -112,6 +253,7 @@ export interface Statement {
   run(...values: SqlValue[]): number;
   /** The first row. */
   get(...values: SqlValue[]): Record<string, SqlValue> | undefined;
+  all(...values: SqlValue[]): Record<string, SqlValue>[];
 }
 
 /** Where a socket is, or what it talks to. */
@@ -162,6 +304,8 @@ export interface Pipe {
 
 export interface PipeEvents {
   onData(data: Bytes): void;
+  /** The other end will send no more and may still be sent to. Default: that ends the connection. */
+  onFinish?(): void;
   /** All that was accepted for sending has left. */
   onDrain(): void;
   /** Called once, whoever closed it; `why` where it was not a plain end. */
@@ -200,6 +344,55 @@ export interface HttpServerOptions extends BindOptions {
   onDrop(reason: string, remote: string): void;
 }
 
+/** One HTTP request whose body comes as it is read. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** The value of a header; null without one. */
+  header(name: string): string | null;
+  /** Ends early, by an error, where the other end does. */
+  readonly body: AsyncIterable<Bytes>;
+  readonly remote: SocketAddress;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: Bytes;
+}
+
+export interface HttpStreamLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerHost: number;
+  /** Headers must have come after this, ms. */
+  readonly headersTimeout: number;
+  /** A connection on which nothing moves is closed after this, ms. */
+  readonly idleTimeout: number;
+  /** Bytes of one WebSocket message. */
+  readonly maxMessage: number;
+}
+
+export interface HttpStreamOptions extends BindOptions {
+  readonly limits: HttpStreamLimits;
+  /** Answers one request; what it leaves of the body is not read. Should not reject. */
+  onRequest(request: HttpRequest): Promise<HttpResponse>;
+  /** Who takes WebSockets at this path; null gives 404. */
+  channelHandler(path: string): ((pipe: Pipe) => void) | null;
+  onDrop(reason: string, remote: string): void;
+}
+
+/** A POST whose body may be long. */
+interface StreamedPost {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of all the body, bytes. */
+  readonly length: number;
+  readonly body: Iterable<Bytes> | AsyncIterable<Bytes>;
+  /** Bytes of answer. */
+  readonly maxAnswer: number;
+  readonly signal: AbortSignal;
+}
+
 /** Sockets of every kind; a platform rejects with `unsupported_platform` what it does not have. */
 export interface Sockets {
   bindDatagrams(
@@ -214,6 +407,9 @@ export interface Sockets {
   ): Promise<BoundSocket>;
   connectStream(to: SocketAddress, timeout: number): Promise<Pipe>;
   listenHttp(options: HttpServerOptions): Promise<BoundSocket>;
+  listenHttpStreams(options: HttpStreamOptions): Promise<BoundSocket>;
+  /** Follows no redirect. */
+  postStream(url: string, post: StreamedPost): Promise<{ status: number; body: Bytes }>;
   post(
     url: string,
     request: { body: Bytes; contentType: string; maxAnswer: number; signal: AbortSignal },

@@ -3,7 +3,7 @@
 import type { InboundMessage, Protocol, Reply } from '../app/message.ts';
 import { OK } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
-import { encodeUtf8 } from '../bytes/text.ts';
+import { cutUtf8, encodeUtf8 } from '../bytes/text.ts';
 import { messageOf } from '../errors.ts';
 import { PublicKey } from '../keys/public-key.ts';
 import type { Arrival } from '../transport/transport.ts';
@@ -68,16 +68,8 @@ export function errorReplyBytes(
   text: string,
   room: number = Number.POSITIVE_INFINITY,
 ): Bytes {
-  const body = cut(encodeUtf8(text), Math.max(0, room - REPLY_FIXED_SIZE));
+  const body = cutUtf8(encodeUtf8(text), Math.max(0, room - REPLY_FIXED_SIZE));
   return encodeRoutedReply({ representation: 't', status, body });
-}
-
-/** The first whole characters of UTF-8 text that fit. */
-function cut(text: Bytes, size: number): Bytes {
-  if (text.length <= size) return text;
-  let end = size;
-  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1;
-  return text.subarray(0, end);
 }
 
 function encodeReplyBody(reply: Reply): EncodedBody {

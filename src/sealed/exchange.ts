@@ -22,6 +22,7 @@ export interface ExchangeOptions {
 /** How far one link has come with the packet. */
 interface Leg {
   readonly link: Link;
+  readonly tries: number;
   attempts: number;
   /** Whether the packet is with the link and an answer may come. */
   waiting: boolean;
@@ -43,7 +44,7 @@ export class Exchange<T> {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    this.#legs = options.links.map((link) => newLeg(link));
+    this.#legs = options.links.map((link) => newLeg(link, options.backoff.tries));
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -62,10 +63,10 @@ export class Exchange<T> {
     }
   }
 
-  /** Lets one more link join, at once. */
+  /** Lets one more link join, at once. It is tried twice, since its connection may be an old one that is dead. */
   join(link: Link): void {
     if (this.#settled || this.#legs.some((leg) => leg.link === link)) return;
-    const leg = newLeg(link);
+    const leg = newLeg(link, 2);
     this.#legs.push(leg);
     this.#send(leg);
   }
@@ -112,13 +113,13 @@ export class Exchange<T> {
     if (this.#settled) return;
     if (this.#options.oneWay) return this.settle(undefined as T);
     // A datagram may be lost without a sign; a stream tells when it is cut.
-    if (leg.link.lossy && leg.attempts < this.#options.backoff.tries) this.#sendLater(leg);
+    if (leg.link.lossy && leg.attempts < leg.tries) this.#sendLater(leg);
   }
 
   #retry(leg: Leg, error: unknown): void {
     if (this.#settled) return;
     leg.failure = error;
-    if (!isTelling(error) && leg.attempts < this.#options.backoff.tries) return this.#sendLater(leg);
+    if (!isTelling(error) && leg.attempts < leg.tries) return this.#sendLater(leg);
     leg.ended = true;
     if (this.#legs.every((each) => each.ended)) this.#fail(this.#whyUnanswered());
   }
@@ -184,6 +185,6 @@ function isTelling(failure: unknown): failure is SottoError {
   return failure instanceof SottoError && TELLING.has(failure.code);
 }
 
-function newLeg(link: Link): Leg {
-  return { link, attempts: 0, waiting: false, ended: false, failure: undefined };
+function newLeg(link: Link, tries: number): Leg {
+  return { link, tries, attempts: 0, waiting: false, ended: false, failure: undefined };
 }

@@ -147,7 +147,7 @@ export function resolveAnswering(options: AnsweringOptions, protocol: Protocol):
 }
 
 /** @throws SottoError `invalid_option` naming the limit that is out of range. */
-function resolveLimits(options: Pick<AnsweringOptions, 'limits' | 'maxDatagram'>): SealedLimits {
+export function resolveLimits(options: Pick<AnsweringOptions, 'limits' | 'maxDatagram'>): SealedLimits {
   const { maxDatagram = options.limits?.maxDatagram ?? MAX_DATAGRAM } = options;
   const limits = { ...LIMITS, ...options.limits, maxDatagram };
   for (const [name, value] of Object.entries(limits)) {

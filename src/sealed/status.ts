@@ -7,6 +7,7 @@ const CODES: ReadonlyMap<number, StatusErrorCode> = new Map([
   [403, 'not_allowed'],
   [404, 'route_not_found'],
   [409, 'outcome_unknown'],
+  [412, 'conflict'],
   [413, 'reply_too_large'],
   [425, 'too_early'],
   [499, 'caller_gone'],

@@ -21,20 +21,44 @@ export function messagePipe(pipe: Pipe): PacketPipe {
   return Object.defineProperty(pipe, 'midPacket', { value: false }) as PacketPipe;
 }
 
-class FramedPipe implements PacketPipe {
+/** What all pipes of packets over another pipe have in common. */
+export abstract class PacketPipeOver implements PacketPipe {
   readonly remote: SocketAddress;
-  readonly #pipe: Pipe;
+  protected readonly pipe: Pipe;
+  abstract readonly midPacket: boolean;
+
+  constructor(pipe: Pipe) {
+    this.remote = pipe.remote;
+    this.pipe = pipe;
+  }
+
+  abstract start(events: PipeEvents): void;
+  abstract send(packets: readonly Bytes[]): void;
+
+  get buffered(): number {
+    return this.pipe.buffered;
+  }
+  pause(): void {
+    this.pipe.pause();
+  }
+  resume(): void {
+    this.pipe.resume();
+  }
+  end(): void {
+    this.pipe.end();
+  }
+  destroy(): void {
+    this.pipe.destroy();
+  }
+}
+
+class FramedPipe extends PacketPipeOver {
   readonly #decoder: FrameDecoder;
   #broken: string | null = null;
 
   constructor(pipe: Pipe, maxPacket: number) {
-    this.remote = pipe.remote;
-    this.#pipe = pipe;
+    super(pipe);
     this.#decoder = new FrameDecoder(maxPacket);
-  }
-
-  get buffered(): number {
-    return this.#pipe.buffered;
   }
 
   get midPacket(): boolean {
@@ -42,7 +66,7 @@ class FramedPipe implements PacketPipe {
   }
 
   start(events: PipeEvents): void {
-    this.#pipe.start({
+    this.pipe.start({
       onData: (chunk) => {
         for (const packet of this.#packetsOf(chunk)) events.onData(packet);
       },
@@ -52,20 +76,7 @@ class FramedPipe implements PacketPipe {
   }
 
   send(packets: readonly Bytes[]): void {
-    this.#pipe.send([encodeFrames(packets)]);
-  }
-
-  pause(): void {
-    this.#pipe.pause();
-  }
-  resume(): void {
-    this.#pipe.resume();
-  }
-  end(): void {
-    this.#pipe.end();
-  }
-  destroy(): void {
-    this.#pipe.destroy();
+    this.pipe.send([encodeFrames(packets)]);
   }
 
   #packetsOf(chunk: Bytes): readonly Bytes[] {
@@ -74,7 +85,7 @@ class FramedPipe implements PacketPipe {
       return this.#decoder.push(chunk);
     } catch (error) {
       this.#broken = messageOf(error);
-      this.#pipe.destroy();
+      this.pipe.destroy();
       return [];
     }
   }

@@ -2,8 +2,8 @@
 
 import { sockets } from '#sockets';
 import { messageOf, SottoError } from '../errors.ts';
-import type { HttpLimits } from '../platform/types.ts';
-import { framedPipe, messagePipe } from './framed.ts';
+import type { HttpLimits, Pipe } from '../platform/types.ts';
+import { framedPipe, messagePipe, type PacketPipe } from './framed.ts';
 import { mountHttp } from './http.ts';
 import { HttpMount } from './http-mount.ts';
 import { PipeConnections } from './pipe-listener.ts';
@@ -37,9 +37,9 @@ async function listen(
 ): Promise<Listener> {
   switch (url.scheme) {
     case 'udp':
-      return told(url, listenUdp(url, options));
+      return listenDatagrams(url, options);
     case 'tcp':
-      return told(url, listenTcp(url, options));
+      return listenTcp(url, options, (pipe) => framedPipe(pipe, options.limits.maxPacket));
     case 'memory':
       if (!options.hub) throw new SottoError('invalid_option', `${formatUrl(url)} needs the option hub.`);
       return options.hub.listen(url, options);
@@ -50,16 +50,26 @@ async function listen(
   }
 }
 
-async function listenTcp(url: RoadUrl, options: ListenOptions): Promise<Listener> {
+/** @throws SottoError `address_in_use`, `listen_failed`. */
+export function listenDatagrams(url: RoadUrl, options: ListenOptions): Promise<Listener> {
+  return told(url, listenUdp(url, options));
+}
+
+/**
+ * @param packetsOf how packets lie in the byte stream of a connection.
+ * @throws SottoError `address_in_use`, `listen_failed`.
+ */
+export async function listenTcp(
+  url: RoadUrl,
+  options: ListenOptions,
+  packetsOf: (pipe: Pipe) => PacketPipe,
+): Promise<Listener> {
   const { limits, reusePort } = options;
   const connections = new PipeConnections('tcp', options);
-  const socket = await sockets.listenStreams({
-    host: url.host,
-    port: url.port,
-    reusePort,
-    maxConnections: limits.maxConnections,
-    onPipe: (pipe) => connections.add(framedPipe(pipe, limits.maxPacket)),
-  });
+  const { host, port } = url;
+  const onPipe = (pipe: Pipe): void => connections.add(packetsOf(pipe));
+  const { maxConnections } = limits;
+  const socket = await told(url, sockets.listenStreams({ host, port, reusePort, maxConnections, onPipe }));
   // No wait for the last connection to end: they are told to, and the port is free at once.
   let closed: Promise<void> | null = null;
   const closeSocket = (): Promise<void> => {
@@ -132,8 +142,12 @@ function requireListenable(url: RoadUrl): RoadUrl {
   throw new SottoError('invalid_url', text);
 }
 
-/** What the system says against a bind, as a sentence. */
-async function told<T>(url: RoadUrl, listening: Promise<T>): Promise<T> {
+/**
+ * What the system says against a bind, as a sentence.
+ *
+ * @throws SottoError `address_in_use`, `listen_failed`.
+ */
+export async function told<T>(url: RoadUrl, listening: Promise<T>): Promise<T> {
   try {
     return await listening;
   } catch (cause) {

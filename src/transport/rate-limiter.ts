@@ -25,16 +25,20 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  /** Whether one more packet of `host` may be looked at. */
-  take(host: string): boolean {
+  /**
+   * Whether one more packet of `host` may be looked at.
+   *
+   * @param cost what it takes from the bucket. Default 1.
+   */
+  take(host: string, cost = 1): boolean {
     if (this.#rate === Number.POSITIVE_INFINITY) return true;
     const now = this.#now();
     const bucket = this.#buckets.get(host) ?? this.#add(host, now);
     const refill = ((now - bucket.filledAt) * this.#rate) / 1000;
     bucket.tokens = Math.min(this.#burst, bucket.tokens + refill);
     bucket.filledAt = now;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.tokens < cost) return false;
+    bucket.tokens -= cost;
     return true;
   }
 

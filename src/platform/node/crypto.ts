@@ -60,9 +60,15 @@ export const primitives: Primitives = {
   equalSecrets: (left, right) => left.length === right.length && timingSafeEqual(left, right),
 
   sha256: (data) => plain(hash('sha256', data, 'buffer')),
+  sha512: (data) => plain(hash('sha512', data, 'buffer')),
+  startSha512() {
+    const running = createHash('sha512');
+    return { update: (data) => void running.update(data), digest: () => plain(running.digest()) };
+  },
   sha3_256: (data) => hash('sha3-256', data, 'buffer'),
   shake256: (data, outputLength) => createHash('shake256', { outputLength }).update(data).digest(),
   hmacSha256: (key, data) => createHmac('sha256', symmetricKey(key)).update(data).digest(),
+  hmacSha512: (key, data) => plain(createHmac('sha512', symmetricKey(key)).update(data).digest()),
   hkdfSha256(secret, salt, info, length) {
     // Node takes no longer info; the post-quantum suite has one, which carries a whole key and ciphertext.
     if (info.length > MAX_HKDF_INFO) return hkdf(sha256, secret, salt, info, length);

@@ -9,6 +9,8 @@ import { messageOf, SottoError } from '../../errors.ts';
 import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
 
+export { dataFiles } from './data-files.ts';
+export { openSpool } from './spool.ts';
 export { openDatabase } from './sqlite.ts';
 
 const OWNER_ONLY = 0o600;
@@ -115,7 +117,7 @@ async function writeError(path: string, cause: unknown): Promise<SottoError> {
 }
 
 /** Makes the new name itself survive a power cut. */
-async function flushFolder(folder: string): Promise<void> {
+export async function flushFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
@@ -125,6 +127,6 @@ async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-function hasCode(error: unknown, code: string): boolean {
+export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -3,16 +3,28 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { WebSocketServer } from 'ws';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { BoundSocket, HttpExchange, HttpLimits, HttpServerOptions, Sockets } from '../types.ts';
+import type {
+  BindOptions,
+  BoundSocket,
+  HttpExchange,
+  HttpLimits,
+  HttpRequest,
+  HttpResponse,
+  HttpServerOptions,
+  HttpStreamLimits,
+  HttpStreamOptions,
+  Sockets,
+} from '../types.ts';
 import { closeServer, portOf, whyOf } from './tcp.ts';
 import { webSocketPipe } from './websocket.ts';
 
 const MAX_HEADER_SIZE = 8 * 1024;
+const MAX_STREAM_HEADER_SIZE = 16 * 1024;
 
 // Packets are sealed and no cookie is ever looked at, so that any page may carry them.
 const CORS = { 'access-control-allow-origin': '*' };
@@ -24,7 +36,7 @@ const PREFLIGHT = {
 };
 
 export const listenHttp: Sockets['listenHttp'] = async (options) => {
-  const { host, port, reusePort, limits } = options;
+  const { limits } = options;
   const server = createServer({
     maxHeaderSize: MAX_HEADER_SIZE,
     requestTimeout: limits.requestTimeout,
@@ -33,10 +45,36 @@ export const listenHttp: Sockets['listenHttp'] = async (options) => {
     connectionsCheckingInterval: Math.max(20, Math.min(30_000, limits.requestTimeout / 2)),
     noDelay: true,
   });
+  server.on('request', (incoming, response) => takeRequest(incoming, response, options));
+  return listen(server, { ...options, limits: { ...limits, maxMessage: limits.maxBody } });
+};
+
+export const listenHttpStreams: Sockets['listenHttpStreams'] = async (options) => {
+  const { headersTimeout, idleTimeout } = options.limits;
+  const server = createServer({
+    maxHeaderSize: MAX_STREAM_HEADER_SIZE,
+    requestTimeout: 0, // a body may take as long as it moves
+    headersTimeout,
+    keepAliveTimeout: idleTimeout,
+    connectionsCheckingInterval: Math.max(20, Math.min(30_000, headersTimeout / 2)),
+    noDelay: true,
+  });
+  server.timeout = idleTimeout;
+  server.on('request', (incoming, response) => void takeStream(incoming, response, options));
+  return listen(server, options);
+};
+
+/** What both kinds of server have in common. */
+async function listen(
+  server: Server,
+  options: Pick<HttpStreamOptions, keyof BindOptions | 'channelHandler' | 'onDrop'> & {
+    readonly limits: Pick<HttpStreamLimits, 'maxConnections' | 'maxConnectionsPerHost' | 'maxMessage'>;
+  },
+): Promise<BoundSocket> {
+  const { host, port, reusePort, limits } = options;
   server.maxConnections = limits.maxConnections;
   limitPerHost(server, limits, options.onDrop);
-  server.on('request', (incoming, response) => takeRequest(incoming, response, options));
-  acceptChannels(server, options);
+  acceptChannels(server, limits.maxMessage, options.channelHandler);
   server.on('clientError', (_error, socket: Duplex) => {
     options.onDrop('bad_http', 'unknown');
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
@@ -46,7 +84,34 @@ export const listenHttp: Sockets['listenHttp'] = async (options) => {
   await once(server, 'listening');
   server.on('error', () => {});
   return { port: portOf(server.address()), close: () => closeHttp(server) } satisfies BoundSocket;
-};
+}
+
+async function takeStream(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  { onRequest }: HttpStreamOptions,
+): Promise<void> {
+  incoming.on('error', () => {}); // whoever reads the body is told
+  response.on('error', () => {});
+  const {
+    status,
+    headers = {},
+    body,
+  } = await onRequest({
+    method: incoming.method ?? '',
+    path: pathOf(incoming),
+    header(name) {
+      const value = incoming.headers[name.toLowerCase()];
+      return typeof value === 'string' ? value : null;
+    },
+    body: incoming,
+    remote: remoteOf(incoming.socket),
+  });
+  if (response.destroyed) return;
+  // Head and body in one write: the original reads an answer in single short reads.
+  const rest = incoming.complete ? {} : { connection: 'close' };
+  finish(response, status, { ...headers, ...rest }, body);
+}
 
 // Fewer connections than any server of ours takes from one host.
 const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
@@ -60,18 +125,64 @@ export const post: Sockets['post'] = async (url, { body, contentType, maxAnswer,
       dispatcher: agent,
       signal,
     });
-    const parts: Bytes[] = [];
-    let length = 0;
-    for await (const part of answer.body as AsyncIterable<Bytes>) {
-      length += part.length;
-      if (length > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
-      parts.push(part);
-    }
-    return { status: answer.statusCode, body: concat(...parts) };
+    return { status: answer.statusCode, body: await readAnswer(answer.body, maxAnswer) };
   } catch (cause) {
     throw new SottoError('unreachable', `${url} cannot be reached: ${whyOf(cause)}`, { cause });
   }
 };
+
+/** Whatever happens, somebody waits for an answer. */
+async function _answered(
+  onRequest: HttpStreamOptions['onRequest'],
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  try {
+    return await onRequest(request);
+  } catch {
+    return { status: 500, body: new Uint8Array(0) };
+  }
+}
+
+// Deliveries to many urls; how many at one time to each is decided by whoever delivers.
+const streams = new Agent({ connections: 128, keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
+
+export const postStream: Sockets['postStream'] = async (
+  url,
+  { headers, length, body, maxAnswer, signal },
+) => {
+  try {
+    const answer = await request(url, {
+      method: 'POST',
+      body: length <= MAX_JOINED ? await joined(body) : Readable.from(body, { objectMode: false }),
+      headers: { ...headers, 'content-length': String(length) },
+      dispatcher: streams,
+      signal,
+    });
+    return { status: answer.statusCode, body: await readAnswer(answer.body, maxAnswer) };
+  } catch (cause) {
+    throw new SottoError('unreachable', `${url} cannot be reached: ${whyOf(cause)}`, { cause });
+  }
+};
+
+/** Below this, head and body are one write, bytes. */
+const MAX_JOINED = 64 * 1024;
+
+async function joined(body: Iterable<Bytes> | AsyncIterable<Bytes>): Promise<Bytes> {
+  const parts: Bytes[] = [];
+  for await (const part of body) parts.push(part);
+  return concat(...parts);
+}
+
+async function readAnswer(body: AsyncIterable<Bytes>, maxAnswer: number): Promise<Bytes> {
+  const parts: Bytes[] = [];
+  let length = 0;
+  for await (const part of body) {
+    length += part.length;
+    if (length > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
+    parts.push(part);
+  }
+  return concat(...parts);
+}
 
 function takeRequest(incoming: IncomingMessage, response: ServerResponse, options: HttpServerOptions): void {
   incoming.on('error', () => {}); // the response's close tells
@@ -137,16 +248,20 @@ function finish(response: ServerResponse, status: number, headers: object, body?
   response.end(body);
 }
 
-function acceptChannels(server: Server, options: HttpServerOptions): void {
+function acceptChannels(
+  server: Server,
+  maxPayload: number,
+  channelHandler: HttpStreamOptions['channelHandler'],
+): void {
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: options.limits.maxBody,
+    maxPayload,
     clientTracking: false,
   });
   server.on('upgrade', (incoming, socket, head) => {
     socket.on('error', () => {});
-    const onPipe = options.channelHandler(pathOf(incoming));
+    const onPipe = channelHandler(pathOf(incoming));
     if (!onPipe) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -159,7 +274,7 @@ function acceptChannels(server: Server, options: HttpServerOptions): void {
 
 function limitPerHost(
   server: Server,
-  { maxConnectionsPerHost }: HttpLimits,
+  { maxConnectionsPerHost }: Pick<HttpLimits, 'maxConnectionsPerHost'>,
   onDrop: HttpServerOptions['onDrop'],
 ): void {
   const counts = new Map<string, number>();

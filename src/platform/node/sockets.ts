@@ -1,7 +1,7 @@
 /** Every kind of socket that Node has. */
 
 import type { Sockets } from '../types.ts';
-import { listenHttp, post } from './http.ts';
+import { listenHttp, listenHttpStreams, post, postStream } from './http.ts';
 import { connectStream, listenStreams } from './tcp.ts';
 import { bindDatagrams, connectDatagrams } from './udp.ts';
 import { connectChannel } from './websocket.ts';
@@ -12,7 +12,9 @@ export const sockets: Sockets = {
   listenStreams,
   connectStream,
   listenHttp,
+  listenHttpStreams,
   post,
+  postStream,
   connectChannel,
   soon: (work) => void setImmediate(work),
 };

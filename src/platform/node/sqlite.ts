@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { SottoError } from '../../errors.ts';
 import type { Database, SqlValue } from '../types.ts';
+import { GroupCommit } from './group-commit.ts';
 
 /** Waiting for another process' transaction, ms. */
 const BUSY_TIMEOUT = 5000;
@@ -12,17 +13,32 @@ const BUSY_TIMEOUT = 5000;
 /** @throws SottoError `invalid_option` for a file that cannot be opened as a database. */
 export function openDatabase(path: string): Database {
   const database = open(path);
+  const commit = new GroupCommit(database);
   return {
     execute: (sql) => database.exec(sql),
     prepare(sql) {
       const statement = database.prepare(sql);
       return {
-        run: (...values: SqlValue[]) => Number(statement.run(...values).changes),
-        get: (...values: SqlValue[]) => statement.get(...values) as Record<string, SqlValue> | undefined,
+        run: (...values: SqlValue[]) => Number(statement.run(...values.map(bound)).changes),
+        get: (...values: SqlValue[]) =>
+          statement.get(...values.map(bound)) as Record<string, SqlValue> | undefined,
+        all: (...values: SqlValue[]) => statement.all(...values.map(bound)) as Record<string, SqlValue>[],
       };
     },
-    close: () => database.close(),
+    write: (work) => commit.write(work),
+    flush: () => commit.flush(),
+    close() {
+      commit.flush();
+      database.close();
+    },
   };
+}
+
+/** Early releases of Node 24 take no bytes for NULL, unless they are somewhere. */
+const NO_BYTES = new Uint8Array(new ArrayBuffer(1), 0, 0);
+
+function bound(value: SqlValue): SqlValue {
+  return value instanceof Uint8Array && value.length === 0 ? NO_BYTES : value;
 }
 
 function open(path: string): DatabaseSync {

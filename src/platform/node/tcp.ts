@@ -15,7 +15,12 @@ export const listenStreams: Sockets['listenStreams'] = async ({
   maxConnections,
   onPipe,
 }) => {
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER });
+  const server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_AFTER,
+    allowHalfOpen: true,
+  });
   server.maxConnections = maxConnections;
   server.on('connection', (socket) => onPipe(pipeOf(socket)));
   server.listen({ host, port, reusePort });
@@ -58,8 +63,8 @@ function pipeOf(socket: Socket): Pipe {
       socket.on('data', (chunk: Bytes) => events.onData(chunk));
       socket.on('drain', () => events.onDrain());
       socket.on('close', () => events.onClose(why));
-      // Nobody half-closes a conversation of packets: an end is an end.
-      socket.on('end', () => socket.end());
+      // Nobody half-closes a conversation of packets, except where a line asks: else an end is an end.
+      socket.on('end', () => (events.onFinish ? events.onFinish() : socket.end()));
       if (socket.destroyed) events.onClose(why);
     },
     send(data) {

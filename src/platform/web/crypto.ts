@@ -5,7 +5,7 @@ import { x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { scryptAsync } from '@noble/hashes/scrypt.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, shake256 } from '@noble/hashes/sha3.js';
 import { randomBytes } from '@noble/hashes/utils.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
@@ -26,7 +26,13 @@ export const primitives: Primitives = {
   sha256: (data) => sha256(data),
   sha3_256: (data) => sha3_256(data),
   shake256: (data, length) => shake256(data, { dkLen: length }),
+  sha512: (data) => sha512(data),
+  startSha512() {
+    const running = sha512.create();
+    return { update: (data) => void running.update(data), digest: () => running.digest() };
+  },
   hmacSha256: (key, data) => hmac(sha256, key, data),
+  hmacSha512: (key, data) => hmac(sha512, key, data),
   hkdfSha256: (secret, salt, info, length) => hkdf(sha256, secret, salt, info, length),
 
   x25519: {

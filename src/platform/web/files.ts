@@ -1,7 +1,7 @@
 /** A browser has no private files and no SQLite: each says so. */
 
 import { SottoError } from '../../errors.ts';
-import type { Database, Files } from '../types.ts';
+import type { Database, DataFiles, Files, Spool } from '../types.ts';
 
 export const files: Files = {
   readPrivate: () =>
@@ -9,6 +9,31 @@ export const files: Files = {
   writePrivate: () =>
     Promise.reject(unsupported('write key files; keep Identity.toHex() where the page may')),
 };
+
+export const dataFiles: DataFiles = {
+  stamp: noDataFiles,
+  readShared: noDataFiles,
+  read: noDataFiles,
+  gunzip: noDataFiles,
+  isUtf8: noDataFiles,
+  compare: noDataFiles,
+  glob: noDataFiles,
+  watchFolder: noDataFiles,
+  replace: noDataFiles,
+  removeLeftovers: noDataFiles,
+  append: noDataFiles,
+  folderOf: noDataFiles,
+  nameOf: noDataFiles,
+  join: noDataFiles,
+};
+
+function noDataFiles(): never {
+  throw unsupported('read files of data; ask a server that does');
+}
+
+export function openSpool(): Promise<Spool> {
+  return Promise.reject(unsupported('keep temporary files'));
+}
 
 export function openDatabase(): Database {
   throw unsupported('open databases; use the memory store');

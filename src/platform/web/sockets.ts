@@ -10,6 +10,8 @@ export const sockets: Sockets = {
   listenStreams: () => unsupported('listen for connections'),
   connectStream: () => unsupported('open TCP connections'),
   listenHttp: () => unsupported('be an HTTP server'),
+  listenHttpStreams: () => unsupported('be an HTTP server'),
+  postStream: () => unsupported('deliver webhooks'),
 
   async post(url, { body, contentType, maxAnswer, signal }) {
     try {

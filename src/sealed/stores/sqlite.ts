@@ -1,8 +1,4 @@
-/**
- * A once-window's store in SQLite: known after a restart, and shared by the processes of one machine.
- *
- * Operations of one turn of the event loop are one transaction, so the price of a durable commit is shared.
- */
+/** A once-window's store in SQLite: known after a restart, and shared by the processes of one machine. */
 
 import { primitives } from '#crypto';
 import { openDatabase } from '#files';
@@ -24,12 +20,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
-interface Operation {
-  run(): void;
-  settle(): void;
-  fail(error: unknown): void;
-}
-
 export class SqliteOnceStore implements OnceStore {
   readonly persistent: boolean = true;
   readonly #database: Database;
@@ -40,7 +30,6 @@ export class SqliteOnceStore implements OnceStore {
   #entries = 0;
   #bytes = 0;
   #latestClaim = 0;
-  #queue: Operation[] = [];
 
   /** @param path a file (made where it is missing), or `:memory:`. */
   constructor(path: string, limits: Partial<StoreLimits> = {}) {
@@ -62,11 +51,11 @@ export class SqliteOnceStore implements OnceStore {
   }
 
   claim(exchange: Bytes, now: number, expiresAt: number): Promise<Claim> {
-    return this.#enqueue(() => this.#claim(exchange, now, expiresAt));
+    return this.#database.write(() => this.#claim(exchange, now, expiresAt));
   }
 
   answer(exchange: Bytes, packet: Bytes): Promise<void> {
-    return this.#enqueue(() => {
+    return this.#database.write(() => {
       this.#statements.answer.run(packet, exchange);
       this.#bytes += packet.length;
     });
@@ -74,7 +63,7 @@ export class SqliteOnceStore implements OnceStore {
 
   close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#flush();
+    this.#database.flush();
     // Without its lease, what this process left unanswered is known to be abandoned at once.
     this.#statements.retire.run(this.#owner);
     this.#database.close();
@@ -97,44 +86,6 @@ export class SqliteOnceStore implements OnceStore {
     if (packet instanceof Uint8Array) return { state: 'answered', packet };
     const alive = owner === this.#owner || this.#statements.alive.get(owner, Date.now()) !== undefined;
     return { state: alive ? 'running' : 'abandoned' };
-  }
-
-  #enqueue<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let result: T;
-      const run = (): void => {
-        result = work();
-      };
-      this.#queue.push({ run, settle: () => resolve(result), fail: reject });
-      if (this.#queue.length === 1) setImmediate(() => this.#flush());
-    });
-  }
-
-  /** Nothing is told before it is committed. */
-  #flush(): void {
-    const operations = this.#queue;
-    if (operations.length === 0) return;
-    this.#queue = [];
-    try {
-      this.#transaction(() => {
-        for (const operation of operations) operation.run();
-      });
-    } catch (error) {
-      for (const operation of operations) operation.fail(error);
-      return;
-    }
-    for (const operation of operations) operation.settle();
-  }
-
-  #transaction(work: () => void): void {
-    this.#database.execute('BEGIN IMMEDIATE');
-    try {
-      work();
-      this.#database.execute('COMMIT');
-    } catch (error) {
-      this.#database.execute('ROLLBACK');
-      throw error;
-    }
   }
 
   #beat(): void {

@@ -1,0 +1,74 @@
+/** What only the seeds' own wires need, by node:crypto; reached through options named `legacy` alone. */
+
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+} from 'node:crypto';
+import { messageOf, SottoError } from '../../errors.ts';
+import type { LegacyCrypto, RsaKey, RsaPrivateKey, RsaPublicKey } from '../types.ts';
+
+const CIPHER = 'aes-256-cfb8';
+
+export const legacyCrypto: LegacyCrypto = {
+  rsa: {
+    importPrivate(pem, passphrase) {
+      // An empty passphrase is refused by OpenSSL as one: never an interactive question.
+      const key = rsaKey(() => createPrivateKey({ key: pem, passphrase: passphrase ?? '' }), passphrase);
+      return handle<RsaPrivateKey>(key);
+    },
+    importPublic: (pem) => handle<RsaPublicKey>(rsaKey(() => createPublicKey(pem), undefined)),
+    generate(bits, passphrase) {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+      const sealed = passphrase === undefined ? {} : { cipher: 'des-ede3-cbc', passphrase };
+      return {
+        privatePem: privateKey.export({ type: 'pkcs1', format: 'pem', ...sealed }).toString(),
+        publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      };
+    },
+    size: (key) => (keyObject(key).asymmetricKeyDetails?.modulusLength ?? 0) / 8,
+    encryptRaw: (key, block) =>
+      plain(publicEncrypt({ key: keyObject(key), padding: constants.RSA_NO_PADDING }, block)),
+    decryptRaw: (key, block) =>
+      plain(privateDecrypt({ key: keyObject(key), padding: constants.RSA_NO_PADDING }, block)),
+  },
+  aes256Cfb8: {
+    encrypt: (key, iv, data) => plain(createCipheriv(CIPHER, key, iv).update(data)),
+    decrypt: (key, iv, data) => plain(createDecipheriv(CIPHER, key, iv).update(data)),
+  },
+};
+
+function rsaKey(make: () => KeyObject, passphrase: string | undefined): KeyObject {
+  let key: KeyObject;
+  try {
+    key = make();
+  } catch (cause) {
+    const sealed = /passphrase|bad decrypt|bad password/i.test(messageOf(cause));
+    if (sealed && passphrase === undefined) {
+      throw new SottoError('passphrase_required', 'This RSA key is sealed under a passphrase; give it.');
+    }
+    if (sealed) throw new SottoError('wrong_passphrase', 'The passphrase does not open this RSA key.');
+    throw new SottoError('invalid_key', 'This is not an RSA key as PEM text.', { cause });
+  }
+  if (key.asymmetricKeyType === 'rsa') return key;
+  throw new SottoError('invalid_key', `This is a key of type ${key.asymmetricKeyType}, not RSA.`);
+}
+
+function plain(bytes: Buffer): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+// The handles of types.ts are key objects here; these two functions are the only place that knows.
+function handle<Handle>(key: KeyObject): Handle {
+  return key as unknown as Handle;
+}
+
+function keyObject(key: RsaKey): KeyObject {
+  return key as unknown as KeyObject;
+}

@@ -1,0 +1,20 @@
+/** No browser speaks the wires that need these. */
+
+import { SottoError } from '../../errors.ts';
+import type { LegacyCrypto } from '../types.ts';
+
+export const legacyCrypto: LegacyCrypto = {
+  rsa: {
+    importPrivate: unsupported,
+    importPublic: unsupported,
+    generate: unsupported,
+    size: unsupported,
+    encryptRaw: unsupported,
+    decryptRaw: unsupported,
+  },
+  aes256Cfb8: { encrypt: unsupported, decrypt: unsupported },
+};
+
+function unsupported(): never {
+  throw new SottoError('unsupported_platform', 'A browser cannot use the legacy ciphers.');
+}

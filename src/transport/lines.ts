@@ -1,0 +1,148 @@
+/** One line asks, and what comes before the connection ends is the answer: packets on a byte stream, one a connection. */
+
+import { sockets } from '#sockets';
+import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { SottoError } from '../errors.ts';
+import type { Pipe, PipeEvents } from '../platform/types.ts';
+import { type PacketPipe, PacketPipeOver } from './framed.ts';
+import type { ConnectOptions, Link, LinkEvents } from './transport.ts';
+import { formatUrl, type RoadUrl } from './url.ts';
+
+const LINE_END = 0x0a;
+
+/**
+ * The serving side: the first line, or all there is where the other end has finished, is the packet. Whatever is sent
+ * back ends the connection; no bytes at all are a refusal.
+ *
+ * @param maxLine bytes; a longer one ends the connection.
+ */
+export function linePipe(pipe: Pipe, maxLine: number): PacketPipe {
+  return new LinePipe(pipe, maxLine);
+}
+
+class LinePipe extends PacketPipeOver {
+  readonly #maxLine: number;
+  #chunks: Bytes[] = [];
+  #length = 0;
+  #isWhole = false;
+  #broken: string | null = null;
+
+  constructor(pipe: Pipe, maxLine: number) {
+    super(pipe);
+    this.#maxLine = maxLine;
+  }
+
+  get midPacket(): boolean {
+    return this.#length > 0 && !this.#isWhole;
+  }
+
+  start(events: PipeEvents): void {
+    this.pipe.start({
+      onData: (chunk) => this.#take(chunk, events),
+      onFinish: () => this.#finish(events),
+      onDrain: () => events.onDrain(),
+      onClose: (why) => events.onClose(this.#broken ?? why),
+    });
+  }
+
+  send(packets: readonly Bytes[]): void {
+    this.pipe.send(packets.filter((packet) => packet.length > 0));
+    this.pipe.end();
+  }
+
+  #take(chunk: Bytes, events: PipeEvents): void {
+    if (this.#isWhole || this.#broken) return;
+    const end = chunk.indexOf(LINE_END);
+    const part = end === -1 ? chunk : chunk.subarray(0, end);
+    this.#length += part.length;
+    if (this.#length > this.#maxLine) {
+      this.#broken = `a line of more than ${this.#maxLine} bytes`;
+      this.#chunks = [];
+      return this.pipe.destroy();
+    }
+    this.#chunks.push(part);
+    if (end !== -1) this.#complete(events);
+  }
+
+  #finish(events: PipeEvents): void {
+    if (this.#isWhole) return;
+    if (this.#length > 0) this.#complete(events);
+    else this.pipe.end();
+  }
+
+  #complete(events: PipeEvents): void {
+    this.#isWhole = true;
+    const line = concat(...this.#chunks);
+    this.#chunks = [];
+    events.onData(line);
+  }
+}
+
+/** The asking side: each send is one connection and ends with its answer. */
+export class LineLink implements Link {
+  readonly transport = 'tcp' as const;
+  readonly lossy = false;
+  readonly url: string;
+  readonly maxPacket: number;
+  lastError: string | null = null;
+  readonly #to: RoadUrl;
+  readonly #timeout: number;
+  readonly #events: LinkEvents;
+  readonly #closing = new AbortController();
+
+  constructor(url: RoadUrl, events: LinkEvents, options: ConnectOptions) {
+    this.url = formatUrl(url);
+    this.maxPacket = options.maxPacket;
+    this.#to = url;
+    this.#timeout = options.timeout;
+    this.#events = events;
+  }
+
+  /** @param line a packet that ends with a line end. */
+  async send(line: Bytes, signal: AbortSignal): Promise<void> {
+    const gone = AbortSignal.any([signal, this.#closing.signal]);
+    const pipe = await sockets.connectStream(this.#to, this.#timeout);
+    const answer = await this.#answerOf(pipe, line, gone);
+    if (gone.aborted) return;
+    if (answer.length > 0) return this.#events.onPacket(answer);
+    const text =
+      `${this.url} closed the connection without an answer: it does not take such queries, ` +
+      'or the keys do not belong together.';
+    throw new SottoError('refused', text);
+  }
+
+  reset(): void {}
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  #answerOf(pipe: Pipe, line: Bytes, gone: AbortSignal): Promise<Bytes> {
+    const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
+    const chunks: Bytes[] = [];
+    let length = 0;
+    const onAbort = (): void => {
+      pipe.destroy();
+      resolve(EMPTY);
+    };
+    if (gone.aborted) onAbort();
+    gone.addEventListener('abort', onAbort, { once: true });
+    pipe.start({
+      onData: (chunk) => {
+        length += chunk.length;
+        if (length <= this.maxPacket) return void chunks.push(chunk);
+        pipe.destroy();
+        reject(new SottoError('reply_too_large', `${this.url} sends more than ${this.maxPacket} bytes.`));
+      },
+      onDrain() {},
+      onClose: (why) => {
+        gone.removeEventListener('abort', onAbort);
+        if (why === null || length > 0) return resolve(concat(...chunks));
+        this.lastError = why;
+        reject(new SottoError('unreachable', `${this.url} cut the connection: ${why}`));
+      },
+    });
+    pipe.send([line]);
+    return promise;
+  }
+}
