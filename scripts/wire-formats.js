@@ -19,6 +19,12 @@ ${sections.join('\n')}
 - **Client proof of suites 0x5300 and 0x5301**: HMAC-SHA256 over header, exchange parameter and client key, under
   HKDF-SHA256(X25519(client, server), no salt, "sotto/pssst/client-proof" and the server's public key, 32 bytes).
 - **Post-quantum key of an identity**: seed = HKDF-SHA256(private key, no salt, "sotto/identity/mlkem768-x25519", 32).
+- **412**: \`conflict\`; what was to be written has been changed by somebody else.
+- **Lookup, routes**: besides \`/lookup\`, sealed queries may name \`/lookup/set\` (body \`{ key, update, file?, tag? }\`, once),
+  \`/lookup/watch\` (\`{ key, file?, since?, wait? }\`, answered with \`{ key, row, tag }\` when the row's tag is not \`since\`, or
+  after \`wait\` ms, 25 000 at most) and \`/lookup/status\`. A tag is the first 12 bytes of the SHA-256 of the row as JSON, in
+  base64.
+- **Lookup, the outer representation** of \`S\` is \`b\` and not read: the routed message inside names its own.
 - **Keys as text**: bech32m, \`sotto1…\` for X25519, \`sottopq1…\` for the hybrid key.
 `;
 
