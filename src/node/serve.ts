@@ -1,8 +1,9 @@
 import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
+import { accessList } from '../keys/access-list.ts';
 import { Identity } from '../keys/identity.ts';
-import { PublicKey } from '../keys/public-key.ts';
+import type { PublicKey } from '../keys/public-key.ts';
 import type { RequestServerOptions } from '../request/options.ts';
 import { RequestServer } from '../request/server.ts';
 import type { OnceWindowOptions, SealedLimits } from '../sealed/options.ts';
@@ -87,20 +88,15 @@ function serverOptions(config: NodeConfig, identity: Identity, extras: ServeExtr
     onceWindow,
     ...(maxDatagram === undefined ? {} : { maxDatagram }),
     ...(limits === undefined ? {} : { limits: definedOf(limits) }),
-    ...(allow === undefined ? {} : { allow: accessList(allow) }),
+    ...(allow === undefined ? {} : { allow: allowList(allow) }),
     ...(extras.log === undefined ? {} : { log: extras.log }),
     ...(extras.reusePort === undefined ? {} : { reusePort: extras.reusePort }),
   };
 }
 
-function accessList(keys: readonly string[]): (key: PublicKey | null) => boolean {
-  const allowed = new Set(keys.map((key) => listed(key).fingerprint));
-  return (key) => key !== null && allowed.has(key.fingerprint);
-}
-
-function listed(key: string): PublicKey {
+function allowList(keys: readonly string[]): (key: PublicKey | null) => boolean {
   try {
-    return PublicKey.from(key);
+    return accessList(keys);
   } catch (cause) {
     throw new SottoError('invalid_config', `allow: ${messageOf(cause)}`, { cause });
   }
