@@ -91,7 +91,8 @@ function isText(bytes: Uint8Array): boolean {
   }
 }
 
-async function readServerKey(value: string): Promise<string> {
+/** A key, or what stands in the file behind an @. */
+export async function readServerKey(value: string): Promise<string> {
   if (!value.startsWith('@')) return value;
   const file = value.slice(1);
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

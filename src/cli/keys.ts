@@ -1,12 +1,13 @@
 /** `sotto keygen` and `sotto id`. */
 
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { hybridPublicKeyOf } from '../envelope/hybrid-identity.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { hybridPublicKeyText } from '../keys/hybrid-key.ts';
 import { Identity } from '../keys/identity.ts';
 import { PublicKey } from '../keys/public-key.ts';
+import { loadOrMakeIdentity } from '../node/serve.ts';
 import { type OutputOptions, printFields, printLine, readPassphrase } from './terminal.ts';
 
 interface KeygenOptions extends OutputOptions {
@@ -50,6 +51,15 @@ export async function loadIdentity(file: string): Promise<Identity> {
     if (!(error instanceof SottoError) || error.code !== 'passphrase_required') throw error;
     return await Identity.load(file, { passphrase: await readPassphrase(`Passphrase of ${file}: `) });
   }
+}
+
+/** A server's own identity: from a file, which is made where it is missing. */
+export async function ownIdentity(file: string): Promise<Identity> {
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  return exists ? loadIdentity(file) : loadOrMakeIdentity(file);
 }
 
 async function keygen(file: string, options: KeygenOptions): Promise<void> {

@@ -4,6 +4,8 @@ import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
 import { addCallCommand } from './call.ts';
 import { addKeyCommands } from './keys.ts';
+import { addLookupCommands } from './lookup.ts';
+import { addPubsubCommands } from './pubsub.ts';
 import { addServeCommands } from './serve.ts';
 import { EXIT, printError } from './terminal.ts';
 import { version } from './version.ts';
@@ -44,6 +46,16 @@ function createProgram(): Command {
   addServeCommands(program);
   addCallCommand(program);
   addKeyCommands(program);
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  addLookupCommands(program);
+  addPubsubCommands(program);
+  inheritSettings(program);
   return program;
+}
+
+/** Commands in commands too. */
+function inheritSettings(program: Command): void {
+  for (const command of program.commands) {
+    command.exitOverride().copyInheritedSettings(program);
+    inheritSettings(command);
+  }
 }

@@ -1,17 +1,16 @@
 /** `sotto serve` and `sotto up`. */
 
-import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, Option } from 'commander';
 import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
-import type { Identity } from '../keys/identity.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
 import { demoApp } from '../node/demo.ts';
-import { loadOrMakeIdentity, type Node, serve } from '../node/serve.ts';
+import { type Node, serve } from '../node/serve.ts';
+import { stopRequested } from '../node/stop.ts';
 import {
   assignedAddresses,
   isWorker,
@@ -21,7 +20,7 @@ import {
   type Workers,
 } from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
-import { loadIdentity } from './keys.ts';
+import { ownIdentity } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 
@@ -115,7 +114,7 @@ async function run(
 
 async function runNode(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
   const app = config.app === undefined ? demoApp() : await loadApp(config.app);
-  const identity = await identityOf(config);
+  const identity = await ownIdentity(config.identity);
   const { onceStore = reusePort ? SHARED_ONCE_STORE : 'memory' } = config;
   return serve(app, { ...config, onceStore }, { identity, log, reusePort });
 }
@@ -130,7 +129,7 @@ async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
 }
 
 async function runWorkers(config: NodeConfig, log: Logger, args: string[]): Promise<Node> {
-  const { publicKey } = await identityOf(config); // made once, before the workers look for it
+  const { publicKey } = await ownIdentity(config.identity); // made once, before the workers look for it
   const workers: Workers = await startWorkers({
     count: config.workers,
     script: process.argv[1] ?? '',
@@ -140,14 +139,6 @@ async function runWorkers(config: NodeConfig, log: Logger, args: string[]): Prom
   });
   const close = (): Promise<void> => workers.close();
   return { addresses: workers.addresses, publicKey, close, [Symbol.asyncDispose]: close };
-}
-
-async function identityOf(config: NodeConfig): Promise<Identity> {
-  const exists = await access(config.identity).then(
-    () => true,
-    () => false,
-  );
-  return exists ? loadIdentity(config.identity) : loadOrMakeIdentity(config.identity);
 }
 
 async function loadApp(module: string): Promise<App> {
@@ -181,18 +172,6 @@ function callLine(address: string, key: PublicKey, { app, payload }: NodeConfig)
   return `${name} call ${reachable} ${ask}${payload === 'raw' ? ' --raw' : ''} --server-key ${key}`;
 }
 
-/** The first signal, or the end of the parent; a second signal ends the process at once. */
-function stopRequested(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-      resolve();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
-    process.once('disconnect', stop);
-  });
-}
-
-function logLevel(): Option {
+export function logLevel(): Option {
   return new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('info');
 }

@@ -8,6 +8,8 @@ import { codeOf, messageOf, SottoError } from '../errors.ts';
 /** Exit codes of every command. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
+const BAR_WIDTH = 30;
+
 export interface OutputOptions {
   /** One line of JSON in place of text for people. */
   readonly json?: boolean;
@@ -46,6 +48,19 @@ export function printJson(value: unknown): void {
 export function printError(error: unknown, { json }: OutputOptions): void {
   if (json) printJson({ ok: false, code: codeOf(error), message: messageOf(error) });
   process.stderr.write(`${styleText('red', 'sotto:', { stream: process.stderr })} ${messageOf(error)}\n`);
+}
+
+/** A bar on stderr while something takes long; nothing where nobody looks on. */
+export function showProgress(label: string, done: number, total: number): void {
+  if (!process.stderr.isTTY) return;
+  const part = total === 0 ? 1 : Math.min(1, done / total);
+  const bar = '█'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH, '·');
+  process.stderr.write(`\r${label} ${bar} ${String(Math.round(100 * part)).padStart(3)} %\u001b[K`);
+}
+
+/** Takes the bar away. */
+export function endProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
 }
 
 /**

@@ -1,0 +1,172 @@
+import { sockets } from '#sockets';
+import { EMPTY } from '../../bytes/bytes.ts';
+import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
+import { Counters } from '../../sealed/counters.ts';
+import { told } from '../../transport/listen.ts';
+import { formatUrl } from '../../transport/url.ts';
+import { Announcer } from '../delivery/announcer.ts';
+import { FanOut } from '../delivery/fan-out.ts';
+import { Gate } from '../delivery/gate.ts';
+import { HTTP_POSTER } from '../delivery/http-poster.ts';
+import { type BroadcasterOptions, type ResolvedBroadcasterOptions, resolveBroadcaster } from '../options.ts';
+import { StatelessRequests } from './stateless-requests.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/** The first announcement of what was missed comes this long after, ms. */
+const FIRST_ANNOUNCEMENT = 1000;
+const HEADERS_TIMEOUT = 10_000;
+/** Of a WebSocket, bytes: none is taken yet. */
+const MAX_CHANNEL_MESSAGE = 16 * 1024 * 1024;
+/** How long `close` waits for what is being answered, ms. */
+const CLOSE_TIMEOUT = 5000;
+
+/**
+ * Takes notifications and posts them to whoever has subscribed; who did not get one is told that it has missed it.
+ *
+ * @example
+ * ```ts
+ * import { Broadcaster } from 'sotto/pubsub';
+ * const broadcaster = await Broadcaster.start({ listen: 'http://127.0.0.1:3003', store: 'sqlite::memory:' });
+ * console.log(broadcaster.address);
+ * await broadcaster.close();
+ * ```
+ */
+export class Broadcaster implements AsyncDisposable {
+  readonly #options: ResolvedBroadcasterOptions;
+  readonly #counters = new Counters();
+  readonly #fanOut: FanOut;
+  readonly #requests: StatelessRequests;
+  readonly #announcer: Announcer;
+  readonly #subscriptions: Subscriptions;
+  readonly #answering = new Set<Promise<unknown>>();
+  #socket: BoundSocket | null = null;
+  #closed: Promise<void> | null = null;
+
+  /**
+   * Reads the subscriptions, tells of what an earlier process had begun, then listens.
+   *
+   * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
+   */
+  static async start(options: BroadcasterOptions): Promise<Broadcaster> {
+    const resolved = resolveBroadcaster(options);
+    const subscriptions = await Subscriptions.open(resolved.store);
+    const broadcaster = new Broadcaster(resolved, subscriptions);
+    try {
+      await broadcaster.#listen();
+    } catch (error) {
+      await broadcaster.close();
+      throw error;
+    }
+    return broadcaster;
+  }
+
+  private constructor(options: ResolvedBroadcasterOptions, subscriptions: Subscriptions) {
+    const { store, auth, limits, now, log, sweepInterval } = options;
+    this.#options = options;
+    this.#subscriptions = subscriptions;
+    const shared = {
+      store,
+      auth,
+      poster: HTTP_POSTER,
+      gate: new Gate({
+        inAll: limits.maxDeliveries,
+        perUrl: limits.maxDeliveriesPerUrl,
+        waitingPerUrl: limits.maxWaitingPerUrl,
+      }),
+      timeout: limits.deliveryTimeout,
+      now,
+      log,
+      onEvent: (event: string) => this.#counters.add(event),
+    };
+    const fanOut = new FanOut({ ...shared, subscriptions, firstAnnouncement: FIRST_ANNOUNCEMENT });
+    this.#fanOut = fanOut;
+    this.#announcer = new Announcer({ ...shared, interval: sweepInterval });
+    const { maxMessage, spoolSize, maxSubscriptionsPerUrl: maxPerUrl } = limits;
+    this.#requests = new StatelessRequests({
+      subscriptions,
+      auth,
+      fanOut,
+      maxPerUrl,
+      maxMessage,
+      spoolSize,
+      now,
+      log,
+    });
+  }
+
+  /** Where it listens, with the port it really got. */
+  get address(): string {
+    const { listen } = this.#options;
+    return formatUrl({ ...listen, port: this.#socket?.port ?? listen.port });
+  }
+
+  /** How often each thing happened, such as `delivery_received`, `delivery_failed`, `missed_announced`. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters.snapshot();
+  }
+
+  /** Subscriptions there are now. */
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** Finishes what is being answered and announced, then closes everything. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(): Promise<void> {
+    await this.#fanOut.recover();
+    const { listen, limits } = this.#options;
+    const { maxConnections, maxConnectionsPerHost, idleTimeout } = limits;
+    this.#socket = await told(
+      listen,
+      sockets.listenHttpStreams({
+        host: listen.host,
+        port: listen.port,
+        reusePort: false,
+        limits: {
+          maxConnections,
+          maxConnectionsPerHost,
+          idleTimeout,
+          headersTimeout: HEADERS_TIMEOUT,
+          maxMessage: MAX_CHANNEL_MESSAGE,
+        },
+        onRequest: (request) => this.#answer(request),
+        channelHandler: () => null,
+        onDrop: (reason) => this.#counters.add(reason),
+      }),
+    );
+  }
+
+  #answer(request: HttpRequest): Promise<HttpResponse> {
+    const answer = this.#respond(request).finally(() => this.#answering.delete(answer));
+    this.#answering.add(answer);
+    return answer;
+  }
+
+  async #respond({ method, path, header, body }: HttpRequest): Promise<HttpResponse> {
+    if (this.#closed) return { status: 503, body: EMPTY };
+    if (!this.#requests.has(path)) return { status: 404, body: EMPTY };
+    if (method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: EMPTY };
+    const answer = await this.#requests.handle({ path, authorization: header('authorization'), body });
+    this.#counters.add(`status_${answer.status}`);
+    return answer.status === 200
+      ? { ...answer, headers: { 'content-type': 'application/octet-stream' } }
+      : answer;
+  }
+
+  async #close(): Promise<void> {
+    const done = Promise.allSettled(this.#answering);
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref?.())]);
+    await this.#socket?.close();
+    await done;
+    await this.#announcer.close();
+    await this.#options.store.close();
+  }
+}

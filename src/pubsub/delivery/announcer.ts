@@ -1,0 +1,129 @@
+/**
+ * Tells subscribers that they have missed something, at their recovery url, until they confirm it: of every message that
+ * could not be delivered either the message arrives or this does.
+ *
+ * Source: specs/lonelyps.md, section 16, as designed there.
+ */
+
+import type { Logger } from '../../app/message.ts';
+import { EMPTY } from '../../bytes/bytes.ts';
+import { messageOf } from '../../errors.ts';
+import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
+import { decodeAnswer, encodeMissed } from '../../wire/lonelyps-stateless.ts';
+import type { AuthConfig } from '../authorization/authorization.ts';
+import type { Missed, SubscriptionStore } from '../stores/store.ts';
+import type { Gate } from './gate.ts';
+import type { Poster } from './poster.ts';
+
+// As the original has it: 2^min(10, attempts) + 1 + up to 2 s between two announcements, and 20 of them.
+const LONGEST_EXPONENT = 10;
+const CONSTANT = 1000;
+const JITTER = 2000;
+const MOST_ATTEMPTS = 20;
+/** Announced at once in one sweep. */
+const PAGE = 1000;
+
+export interface AnnouncerOptions {
+  readonly store: SubscriptionStore;
+  readonly auth: AuthConfig;
+  readonly poster: Poster;
+  readonly gate: Gate;
+  /** One announcement's time, ms. */
+  readonly timeout: number;
+  /** Between two sweeps, ms. */
+  readonly interval: number;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly onEvent: (event: string) => void;
+}
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #sweeping: Promise<void> | null = null;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.sweep(), options.interval);
+    this.#timer.unref?.();
+  }
+
+  /** Announces what is due; one sweep at a time. Never rejects: what fails is due again later. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep()
+      .catch((error: unknown) =>
+        this.#options.log.error({ error }, 'what was missed cannot be looked up now'),
+      )
+      .finally(() => {
+        this.#sweeping = null;
+      });
+    return this.#sweeping;
+  }
+
+  /** Finishes the sweep under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, now } = this.#options;
+    const due = await store.dueMissed(now(), PAGE);
+    await Promise.all(due.map((missed) => this.#announce(missed)));
+    if (due.length === PAGE) await this.#sweep();
+  }
+
+  async #announce(missed: Missed): Promise<void> {
+    const { store, gate, now, onEvent, log } = this.#options;
+    const { recovery } = missed.subscription;
+    // Who has no recovery url any more cannot be told.
+    const why = recovery === null ? null : await gate.pass(recovery, () => this.#tell(missed, recovery));
+    if (recovery === null || why === '') {
+      onEvent('missed_announced');
+      return store.forgetMissed(missed);
+    }
+    if (missed.attempts + 1 >= MOST_ATTEMPTS) {
+      onEvent('missed_given_up');
+      log.warn(
+        { url: recovery, why },
+        'a subscriber could not be told that it has missed something; given up',
+      );
+      return store.forgetMissed(missed);
+    }
+    onEvent('missed_unanswered');
+    await store.retryMissed(missed, now() + pauseAfter(missed.attempts));
+  }
+
+  /** Why it was not confirmed; nothing where it was. */
+  async #tell({ topic }: Missed, recovery: string): Promise<string> {
+    const { auth, poster, timeout } = this.#options;
+    const operation: SignedOperation = { kind: 'missed', recovery, topic };
+    try {
+      const authorization = await auth.toSubscriber.authorize({ operation, tracing: EMPTY });
+      const { body } = await poster.post(recovery, {
+        headers: {
+          'content-type': 'application/octet-stream',
+          ...(authorization === null ? {} : { authorization }),
+        },
+        head: encodeMissed({ tracing: EMPTY, topic }),
+        body: null,
+        signal: AbortSignal.timeout(timeout),
+      });
+      const answer = decodeAnswer(body);
+      if (answer.type !== 'confirm-missed') return `it answered with ${answer.type}`;
+      const confirmed: SignedOperation = { kind: 'confirm-missed', topic, url: recovery };
+      const { tracing } = answer;
+      const judgement = await auth.toBroadcaster.verify(answer.authorization, {
+        operation: confirmed,
+        tracing,
+      });
+      return judgement === 'ok' || typeof judgement === 'object' ? '' : 'its answer is not proven';
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+}
+
+function pauseAfter(attempts: number): number {
+  return 1000 * 2 ** Math.min(LONGEST_EXPONENT, attempts) + CONSTANT + JITTER * Math.random();
+}

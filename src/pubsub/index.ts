@@ -1,0 +1,43 @@
+/** `sotto/pubsub`: publish and subscribe without staying connected. */
+
+export { SottoError, StatusError } from '../errors.ts';
+export type { SignedOperation } from '../wire/lonelyps-authorization.ts';
+export {
+  type AuthConfig,
+  type Authorized,
+  type Authorizer,
+  type Grant,
+  noneAuth,
+  type Verdict,
+} from './authorization/authorization.ts';
+export {
+  authFromFile,
+  type HmacAuthOptions,
+  hmacAuth,
+  type TokenAuthOptions,
+  tokenAuth,
+  writeSecretsFiles,
+} from './authorization/config.ts';
+export type { HmacKey } from './authorization/hmac.ts';
+export type { Permissions } from './authorization/permissions.ts';
+export { MemoryReplayStore, type ReplayStore, SqliteReplayStore } from './authorization/replay-store.ts';
+export type { TokenKey } from './authorization/token.ts';
+export { Broadcaster } from './broadcaster/broadcaster.ts';
+export type { BroadcasterLimits, BroadcasterOptions } from './options.ts';
+export { SqliteSubscriptionStore } from './stores/sqlite.ts';
+export type {
+  Missed,
+  Pattern,
+  Subscription as StoredSubscription,
+  SubscriptionStore,
+  UnderWay,
+  Wanted,
+} from './stores/store.ts';
+export type { ReceivedMessage } from './subscriber/inbox.ts';
+export {
+  type SubscribeOptions,
+  Subscriber,
+  type SubscriberOptions,
+  Subscription,
+} from './subscriber/subscriber.ts';
+export { globMatches } from './topics/glob.ts';

@@ -1,0 +1,113 @@
+/** Options of the publish-and-subscribe job: units, defaults and ranges, checked once at the door. */
+
+import { type Logger, SILENT } from '../app/message.ts';
+import { assertNumber } from '../bytes/assert.ts';
+import { SottoError } from '../errors.ts';
+import { parseUrl, type RoadUrl } from '../transport/url.ts';
+import { type AuthConfig, noneAuth } from './authorization/authorization.ts';
+import { SqliteSubscriptionStore } from './stores/sqlite.ts';
+import type { SubscriptionStore } from './stores/store.ts';
+
+/** What strangers, and slow subscribers, meet. */
+export interface BroadcasterLimits {
+  /** Bytes of one message. Default 16 GiB. */
+  readonly maxMessage: number;
+  /** Longer messages go to disk while they are delivered, bytes. Default 10 MiB. */
+  readonly spoolSize: number;
+  /** Subscriptions of one url. Default 100 000. */
+  readonly maxSubscriptionsPerUrl: number;
+  /** Deliveries at one time, in all. Default 256. */
+  readonly maxDeliveries: number;
+  /** Deliveries at one time to one url. Default 8. */
+  readonly maxDeliveriesPerUrl: number;
+  /** Deliveries that wait for one url; more have missed theirs, and are told so. Default 1000. */
+  readonly maxWaitingPerUrl: number;
+  /** One delivery's time, ms. Default 30 000. */
+  readonly deliveryTimeout: number;
+  /** Open connections, in all. Default 1024. */
+  readonly maxConnections: number;
+  /** Open connections from one host. Default 256. */
+  readonly maxConnectionsPerHost: number;
+  /** A connection on which nothing moves is closed after this, ms. Default 60 000. */
+  readonly idleTimeout: number;
+}
+
+export interface BroadcasterOptions {
+  /** Where to listen: `http://HOST:PORT`; port 0 takes a free one. */
+  readonly listen: string;
+  /** `sqlite:FILE`, or a store of one's own. Default `sqlite:subscriptions.db`. */
+  readonly store?: `sqlite:${string}` | SubscriptionStore;
+  /** Who may do what. Default: on this machine alone nothing is asked; anywhere else it must be said. */
+  readonly auth?: AuthConfig;
+  readonly limits?: Partial<BroadcasterLimits>;
+  /** Between two looks for what was missed, ms. Default 10 000. */
+  readonly sweepInterval?: number;
+  /** Default silent. */
+  readonly log?: Logger;
+  /** A clock in ms since 1970, for tests. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+const LIMITS: BroadcasterLimits = {
+  maxMessage: 16 * 1024 * MEBIBYTE,
+  spoolSize: 10 * MEBIBYTE,
+  maxSubscriptionsPerUrl: 100_000,
+  maxDeliveries: 256,
+  maxDeliveriesPerUrl: 8,
+  maxWaitingPerUrl: 1000,
+  deliveryTimeout: 30_000,
+  maxConnections: 1024,
+  maxConnectionsPerHost: 256,
+  idleTimeout: 60_000,
+};
+
+export interface ResolvedBroadcasterOptions {
+  readonly listen: RoadUrl;
+  readonly store: SubscriptionStore;
+  readonly auth: AuthConfig;
+  readonly limits: BroadcasterLimits;
+  readonly sweepInterval: number;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** @throws SottoError `invalid_option`, `invalid_url`. */
+export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadcasterOptions {
+  const listen = parseUrl(options.listen);
+  if (listen.scheme !== 'http') {
+    throw new SottoError(
+      'invalid_url',
+      `A broadcaster listens at http://, behind a proxy for https://; not at ${options.listen}.`,
+    );
+  }
+  const limits = { ...LIMITS, ...options.limits };
+  for (const [name, value] of Object.entries(limits)) assertNumber(value, `limits.${name}`, 0);
+  const { sweepInterval = 10_000, log = SILENT, now = Date.now } = options;
+  assertNumber(sweepInterval, 'sweepInterval', 10, 2 ** 31 - 1);
+  return {
+    listen,
+    auth: authOf(options, listen),
+    limits,
+    sweepInterval,
+    log,
+    now,
+    store: storeOf(options.store),
+  };
+}
+
+function authOf({ auth }: BroadcasterOptions, { host }: RoadUrl): AuthConfig {
+  if (auth) return auth;
+  if (host === '127.0.0.1' || host === '::1' || host === 'localhost') return noneAuth();
+  const text =
+    'auth is missing: whoever reaches this broadcaster could publish and subscribe. Give hmacAuth(…), tokenAuth(…), ' +
+    'authFromFile(…), or noneAuth() for a network of your own.';
+  throw new SottoError('invalid_option', text);
+}
+
+function storeOf(store: BroadcasterOptions['store'] = 'sqlite:subscriptions.db'): SubscriptionStore {
+  if (typeof store === 'object') return store;
+  if (store.startsWith('sqlite:')) return new SqliteSubscriptionStore(store.slice('sqlite:'.length));
+  throw new SottoError('invalid_option', `store is "sqlite:FILE", not "${store}".`);
+}

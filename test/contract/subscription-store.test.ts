@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, test } from 'node:test';
+import { encodeUtf8 } from '../../src/bytes/text.ts';
+import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
+import { subscriptionStoreContract } from './subscription-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sotto-subscriptions-'));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+function freshFile(): string {
+  files += 1;
+  return join(folder, `${files}.db`);
+}
+
+subscriptionStoreContract('SQLite memory', () => new SqliteSubscriptionStore(':memory:'));
+subscriptionStoreContract('SQLite file', () => new SqliteSubscriptionStore(freshFile()));
+
+test('what was resolved is there when the file is opened again', async () => {
+  const path = freshFile();
+  const store = new SqliteSubscriptionStore(path);
+  const subscription = await store.subscribe('http://a/', {
+    pattern: { kind: 'glob', glob: 'x*' },
+    recovery: 'http://a/recover',
+  });
+  assert.ok(subscription);
+  await store.recordMissed([{ subscription, topic: encodeUtf8('x1') }], 0);
+  await store.begin(encodeUtf8('under way'));
+  const other = new SqliteSubscriptionStore(path); // as after a kill: the first is not closed
+  assert.deepEqual(await other.list('http://a/'), [subscription]);
+  assert.equal((await other.dueMissed(0, 10)).length, 1);
+  assert.equal((await other.unfinished()).length, 1);
+  await other.close();
+  await store.close();
+});
+
+test('a file of the original is taken as it is', async () => {
+  const path = freshFile();
+  const database = new DatabaseSync(path);
+  database.exec(`
+    CREATE TABLE httppubsub_subscription_exacts (id INTEGER PRIMARY KEY, url TEXT NOT NULL, exact BLOB NOT NULL,
+      missed_url TEXT NULL, missed_lock_id INTEGER NULL, missed_lock_expires_at INTEGER NULL, missed_attempts INTEGER NULL,
+      missed_next_retry_at INTEGER NULL);
+    INSERT INTO httppubsub_subscription_exacts (url, exact, missed_url) VALUES ('http://python/', x'666f6f', NULL);
+  `);
+  database.close();
+  const store = new SqliteSubscriptionStore(path);
+  const [found] = await store.list('http://python/');
+  assert.deepEqual(found?.pattern, { kind: 'exact', topic: encodeUtf8('foo') });
+  await store.close();
+});
+
+test('a change that fails takes none of its neighbours with it', async () => {
+  const store = new SqliteSubscriptionStore(':memory:');
+  const good = store.subscribe('http://a/', { pattern: { kind: 'glob', glob: 'x' }, recovery: null });
+  const bad = store.subscribe('http://a/', {
+    pattern: { kind: 'glob', glob: null as never },
+    recovery: null,
+  });
+  const after = store.subscribe('http://a/', { pattern: { kind: 'glob', glob: 'y' }, recovery: null });
+  await assert.rejects(bad);
+  assert.ok((await good) && (await after));
+  assert.equal((await store.list('http://a/')).length, 2);
+  await store.close();
+});
