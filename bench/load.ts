@@ -68,6 +68,30 @@ async function loadTcp(port: number, { packets, inFlight, duration }: Load): Pro
   return perSecond;
 }
 
+/** Answers a second where each line is a connection of its own. */
+export async function loadLines(
+  port: number,
+  { packets, inFlight, duration }: Omit<Load, 'sockets'>,
+): Promise<number> {
+  let answers = 0;
+  let next = 0;
+  let isOver = false;
+  const ask = (): void => {
+    if (isOver) return;
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    socket.end(packets[next++ % packets.length] ?? new Uint8Array(1));
+    socket.on('data', () => {
+      answers += 1;
+    });
+    socket.on('error', () => {});
+    socket.on('close', ask);
+  };
+  for (let index = 0; index < inFlight; index++) ask();
+  const perSecond = await rate(() => answers, duration);
+  isOver = true;
+  return perSecond;
+}
+
 async function rate(count: () => number, duration: number): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, duration / 4)); // warm up
   const [start, before] = [performance.now(), count()];

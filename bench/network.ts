@@ -1,47 +1,15 @@
 /** Sealed servers against bare echoes on the same sockets, by the CPU time that a request costs the server. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { encodeHex } from '../src/bytes/text.ts';
 import { CipherSuite, generateKeyPair, PssstClient, PssstServer } from '../src/envelope/pssst.ts';
 import { load } from './load.ts';
+import { Server } from './server-process.ts';
 import { measureAll } from './table.ts';
 
 const IN_FLIGHT = 64;
 const DURATION = 2000;
 const ROUNDS = 3;
 const suite = { cipherSuite: CipherSuite.X25519_AESGCM256 };
-
-class Server {
-  readonly child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-  url = '';
-
-  static async start(kind: string, key: Uint8Array, port = 0): Promise<Server> {
-    const server = new Server(kind, encodeHex(key), port);
-    server.url = await server.#line();
-    return server;
-  }
-
-  private constructor(kind: string, key: string, port: number) {
-    const script = fileURLToPath(new URL('servers.ts', import.meta.url));
-    this.child = spawn(process.execPath, [script, kind, key, String(port)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#lines = createInterface({ input: this.child.stdout ?? process.stdin })[Symbol.asyncIterator]();
-  }
-
-  /** us since the start. */
-  async cpu(): Promise<number> {
-    this.child.kill('SIGUSR2');
-    return Number(await this.#line());
-  }
-
-  async #line(): Promise<string> {
-    return String((await this.#lines.next()).value);
-  }
-}
 
 interface Measured {
   readonly perSecond: number;
@@ -76,8 +44,8 @@ export async function benchNetwork(): Promise<void> {
   );
   console.log('road  bare echo  codec alone  sealed  times (echo + codec)  sealed/s  bare/s');
   for (const road of ['udp', 'tcp'] as const) {
-    const echo = await Server.start(`${road}-echo`, keys.privateKey);
-    const sealed = await Server.start(`${road}-sotto`, keys.privateKey);
+    const echo = await Server.start(`${road}-echo`);
+    const sealed = await Server.start(`${road}-sotto`, encodeHex(keys.privateKey));
     const [bare, ours] = [[], []] as [Measured[], Measured[]];
     for (let round = 0; round < ROUNDS; round++) {
       bare.push(await measure(echo, packets));
@@ -108,9 +76,9 @@ export async function benchNetwork(): Promise<void> {
 
 async function benchWorkers(key: Uint8Array, packets: readonly Uint8Array[]): Promise<void> {
   const options = { packets, inFlight: 128, duration: DURATION, sockets: 32 };
-  const first = await Server.start('udp-worker', key);
+  const first = await Server.start('udp-worker', encodeHex(key));
   const one = await load(first.url, options);
-  const second = await Server.start('udp-worker', key, Number(new URL(first.url).port));
+  const second = await Server.start('udp-worker', encodeHex(key), new URL(first.url).port);
   const two = await load(first.url, options);
   for (const { child } of [first, second]) child.kill();
   console.log(

@@ -4,9 +4,13 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { encodeFrames, FrameDecoder } from '../src/bytes/framing.ts';
 import { Identity } from '../src/keys/identity.ts';
+import { type LookupScheme, LookupServer } from '../src/lookup/index.ts';
 import { RequestServer } from '../src/request/server.ts';
+import { BENCH_KEY } from './keys.ts';
 
 const [kind = '', key = '', port = '0'] = process.argv.slice(2);
+/** Of the lookup servers: the file in place of a key. */
+const file = key;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 const KINDS: Readonly<Record<string, () => Promise<string>>> = {
@@ -15,12 +19,15 @@ const KINDS: Readonly<Record<string, () => Promise<string>>> = {
   'udp-sotto': () => startSotto('udp'),
   'tcp-sotto': () => startSotto('tcp'),
   'udp-worker': () => startSotto('udp', true),
+  'line-echo': startLineEcho,
+  'lookup-plain': () => startLookup(['plain']),
+  'lookup-sealed': () => startLookup(['sealed']),
 };
-process.stdout.write(`${await KINDS[kind]?.()}\n`);
 process.on('SIGUSR2', () => {
   const { user, system } = process.cpuUsage();
   process.stdout.write(`${user + system}\n`);
 });
+process.stdout.write(`${await KINDS[kind]?.()}\n`);
 
 function startUdpEcho(): Promise<string> {
   const socket = createSocket({
@@ -45,6 +52,31 @@ function startTcpEcho(): Promise<string> {
       resolve(`tcp://127.0.0.1:${(server.address() as { port: number }).port}`),
     );
   });
+}
+
+/** One line, one connection. */
+function startLineEcho(): Promise<string> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.once('data', (line: Buffer) => socket.end(line));
+    socket.on('error', () => {});
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () =>
+      resolve(`tcp://127.0.0.1:${(server.address() as { port: number }).port}`),
+    );
+  });
+}
+
+async function startLookup(schemes: readonly LookupScheme[]): Promise<string> {
+  const server = await LookupServer.start({
+    port: 0,
+    files: { [file]: 'id' },
+    schemes,
+    identity: Identity.from(BENCH_KEY),
+    unsealedReplyRate: 1e12,
+    limits: { rate: NO_LIMIT, maxInFlight: 100_000, maxConnections: 10_000, maxConnectionsPerHost: 10_000 },
+  });
+  return `udp://${server.address}`;
 }
 
 async function startSotto(scheme: 'udp' | 'tcp', reusePort = false): Promise<string> {
