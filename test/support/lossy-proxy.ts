@@ -19,6 +19,7 @@ export class LossyProxy implements AsyncDisposable {
   readonly #front: Socket;
   readonly #backs = new Map<string, Socket>();
   readonly #random: () => number;
+  #closed = false;
 
   static async start(targets: readonly number[], faults: Faults, seed: number): Promise<LossyProxy> {
     const front = createSocket('udp4');
@@ -39,6 +40,7 @@ export class LossyProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     for (const socket of [this.#front, ...this.#backs.values()]) {
       socket.close();
       await once(socket, 'close');
@@ -70,7 +72,7 @@ export class LossyProxy implements AsyncDisposable {
     for (let copy = 0; copy < copies; copy++) {
       if (this.#random() < loss) continue;
       const carried = this.#random() < corruption ? this.#damage(datagram) : datagram;
-      setTimeout(() => deliver(carried), this.#random() * delay);
+      setTimeout(() => this.#closed || deliver(carried), this.#random() * delay);
     }
   }
 
