@@ -9,10 +9,13 @@ import { encodeFrames, FrameDecoder } from '../../src/bytes/framing.ts';
 import { StreamReader } from '../../src/bytes/stream-reader.ts';
 import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { CipherSuite, generateKeyPair, PssstClient, PssstServer } from '../../src/envelope/pssst.ts';
+import { TopicCipher } from '../../src/envelope/topic.ts';
 import { SottoError } from '../../src/errors.ts';
 import { decodeKeyFile } from '../../src/keys/key-file.ts';
 import { decodePem } from '../../src/keys/pkcs8.ts';
 import { PublicKey } from '../../src/keys/public-key.ts';
+import { TopicKeyring } from '../../src/keys/topic-keyring.ts';
+import { decodeTopicKeyringFile } from '../../src/keys/topic-keyring-file.ts';
 import { parseUrl } from '../../src/transport/url.ts';
 import { decodeHmacHeader } from '../../src/wire/lonelyps-authorization.ts';
 import {
@@ -44,6 +47,7 @@ import {
   encodeRoutedReply,
   encodeRoutedRequest,
 } from '../../src/wire/routed.ts';
+import { decodeTopicMessage, encodeTopicMessage } from '../../src/wire/topic.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
 
@@ -98,6 +102,19 @@ describe('arbitrary bytes', () => {
         if (request && ((message[2] ?? 0) & 4) === 0) assert.deepEqual(encodeRoutedRequest(request), message);
         const reply = attempt(() => decodeRoutedReply(message));
         if (reply) assert.deepEqual(encodeRoutedReply(reply), message);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('sealed topic messages, which do not open either', () => {
+    const secret = new Uint8Array(32);
+    const cipher = new TopicCipher(TopicKeyring.from({ secrets: { keyId: 7, secret } }));
+    fc.assert(
+      fc.property(bytes, startingWith([1], [1, 0, 0, 0, 7], []), (topic, message) => {
+        const decoded = attempt(() => decodeTopicMessage(message));
+        if (decoded) assert.deepEqual(encodeTopicMessage(decoded), message);
+        assert.throws(() => cipher.open(topic, message), { code: 'decrypt_failed' });
       }),
       { numRuns: 2000 },
     );
@@ -221,6 +238,8 @@ describe('arbitrary bytes', () => {
     const texts = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string().map((text) => `sotto1${text}`),
+      fc.string().map((text) => `sotto-topic-secret:00000001:${text}`),
+      fc.json().map((json) => `{"sotto":"topic-keyring","version":1,"topics":${json},"secrets":${json}}`),
       fc.string().map((text) => `-----BEGIN PRIVATE KEY-----${text}-----END PRIVATE KEY-----`),
       fc
         .json()
@@ -232,6 +251,8 @@ describe('arbitrary bytes', () => {
     await fc.assert(
       fc.asyncProperty(texts, async (text) => {
         attempt(() => PublicKey.from(text));
+        attempt(() => TopicKeyring.from({ secrets: text }));
+        attempt(() => TopicKeyring.from(decodeTopicKeyringFile(text)));
         attempt(() => decodePem(text));
         attempt(() => parseUrl(text));
         await decodeKeyFile(text, 'x').catch((error: unknown) => assert.ok(error instanceof SottoError));
@@ -302,6 +323,21 @@ describe('round trips', () => {
             body,
           } as const;
           assert.deepEqual(decodeRoutedRequest(encodeRoutedRequest(request, padTo)), request);
+        },
+      ),
+    );
+  });
+
+  test('sealed topic messages', () => {
+    fc.assert(
+      fc.property(
+        bytes,
+        bytes,
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.nat(),
+        (topic, body, secret, keyId) => {
+          const cipher = new TopicCipher(TopicKeyring.from({ secrets: { keyId, secret } }));
+          assert.deepEqual(cipher.open(topic, cipher.seal(topic, body)), body);
         },
       ),
     );
