@@ -15,7 +15,7 @@ const TOPICS = 1000;
 export function benchTopics(): void {
   for (const { exacts, globs } of SIZES) {
     const before = process.memoryUsage.rss();
-    const index = new TopicIndex();
+    const index = new TopicIndex<Subscription>();
     for (let id = 0; id < exacts; id++) {
       index.add(subscription(id, { kind: 'exact', topic: encodeUtf8(`room/${id}/event`) }));
     }

@@ -24,6 +24,16 @@ export function sameBytes(left: Bytes, right: Bytes): boolean {
   return true;
 }
 
+/** Less than zero, zero or more, as the first different byte is; a beginning comes before what goes on. */
+export function compareBytes(left: Bytes, right: Bytes): number {
+  const shared = Math.min(left.length, right.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
 /** A string with one character a byte: the cheapest key of a `Map` for short byte strings. */
 export function mapKey(bytes: Bytes): string {
   return String.fromCharCode(...bytes);

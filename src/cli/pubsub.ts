@@ -141,8 +141,8 @@ async function sub(url: string, options: SubOptions): Promise<void> {
   });
   await using subscription = await subscriber.subscribe({
     onMissed: (topic) => {
-      if (json) printJson({ missed: shown(topic) });
-      else process.stderr.write(`missed on ${shown(topic)}\n`);
+      if (json) printJson({ missed: topic && shown(topic) });
+      else process.stderr.write(`missed on ${topic ? shown(topic) : 'any topic: the connection was lost'}\n`);
     },
     ...(exact === undefined ? {} : { exact }),
     ...(glob === undefined ? {} : { glob }),

@@ -1,7 +1,10 @@
 /** `sotto/pubsub`: publish and subscribe without staying connected. */
 
 export { SottoError, StatusError } from '../errors.ts';
+export type { TopicKeyring, TopicKeyringOptions } from '../keys/topic-keyring.ts';
+export type { TopicSecret } from '../keys/topic-secret.ts';
 export type { SignedOperation } from '../wire/lonelyps-authorization.ts';
+export type { AttachOptions, SkipReason } from './attach.ts';
 export {
   type AuthConfig,
   type Authorized,
@@ -24,6 +27,7 @@ export { MemoryReplayStore, type ReplayStore, SqliteReplayStore } from './author
 export type { TokenKey } from './authorization/token.ts';
 export { Broadcaster } from './broadcaster/broadcaster.ts';
 export type { BroadcasterLimits, BroadcasterOptions } from './options.ts';
+export { generateTopicSecret, topicKeyring, topicKeyringFromFile } from './sealed-topics.ts';
 export { SqliteSubscriptionStore } from './stores/sqlite.ts';
 export type {
   Missed,
@@ -34,10 +38,8 @@ export type {
   Wanted,
 } from './stores/store.ts';
 export type { ReceivedMessage } from './subscriber/inbox.ts';
-export {
-  type SubscribeOptions,
-  Subscriber,
-  type SubscriberOptions,
-  Subscription,
-} from './subscriber/subscriber.ts';
+export type { SubscribeOptions, SubscriberOptions } from './subscriber/options.ts';
+export type { Body } from './subscriber/outgoing-body.ts';
+export { Subscriber } from './subscriber/subscriber.ts';
+export { Subscription } from './subscriber/subscription.ts';
 export { globMatches } from './topics/glob.ts';

@@ -22,6 +22,7 @@
  *  8  confirm receive   id, count(4), str url          19  enable zstd custom    the same, sha512(64)
  *  9  confirm missed    str topic, str url             20  disable zstd custom   compressor(4), str url
  *                                                      21  continue notify       id, part(4)
+ * 83  serve (ours)       str url, str connection      84  confirm serve (ours)  as 83
  * ```
  *
  * An unsubscribe is signed as a subscribe without recovery. Source: specs/lonelyps.md, section 11.
@@ -96,7 +97,14 @@ export type SignedOperation =
   | ({ readonly kind: 'enable-zstd-preset' } & ZstdRange)
   | ({ readonly kind: 'enable-zstd-custom'; readonly sha512: Bytes } & ZstdRange)
   | { readonly kind: 'disable-zstd-custom'; readonly compressor: bigint; readonly url: string }
-  | { readonly kind: 'continue-notify'; readonly identifier: Bytes; readonly part: bigint };
+  | { readonly kind: 'continue-notify'; readonly identifier: Bytes; readonly part: bigint }
+  | {
+      readonly kind: 'serve' | 'confirm-serve';
+      /** The webhook's. */
+      readonly url: string;
+      /** The url that stands for the connection. */
+      readonly connection: string;
+    };
 
 const KINDS: Readonly<Record<SignedOperation['kind'], number>> = {
   'subscribe-exact': 1,
@@ -120,6 +128,8 @@ const KINDS: Readonly<Record<SignedOperation['kind'], number>> = {
   'enable-zstd-custom': 19,
   'disable-zstd-custom': 20,
   'continue-notify': 21,
+  serve: 83,
+  'confirm-serve': 84,
 };
 
 // Specified.
@@ -198,6 +208,9 @@ function fieldsOf(operation: SignedOperation): readonly Bytes[] {
       return [uint(operation.compressor, 4), text(operation.url)];
     case 'continue-notify':
       return [id(operation.identifier), uint(operation.part, 4)];
+    case 'serve':
+    case 'confirm-serve':
+      return [text(operation.url), text(operation.connection)];
   }
 }
 

@@ -29,6 +29,7 @@
  *                              x-decompressed-length x-compressed-sha512; body
  * 8  CONTINUE_RECEIVE          x-identifier x-part-id:min8 A T
  * 9  CONFIRM_RECEIVE           x-identifier A T x-num-subscribers:u4
+ * 21249 SERVE                  x-url:text A T                               (ours)
  *
  * to the subscriber
  * 1  CONFIRM_CONFIGURE         x-broadcaster-nonce(32) A T
@@ -41,7 +42,12 @@
  * 10 ENABLE_ZSTD_CUSTOM        the same, x-sha512(64), body the dictionary
  * 11 DISABLE_ZSTD_CUSTOM       x-identifier:min8 A T
  * 12 MISSED                    A T x-topic
+ * 21249 CONFIRM_SERVE          x-url:text A T                               (ours)
  * ```
+ *
+ * SERVE asks for what goes to a webhook's url to come over this connection while it lasts; what was not confirmed when it
+ * ends goes by the webhook, under the same identifier. Who sends it knows that the other end has it, since ours say
+ * `sotto/1` as the tracing of CONFIGURE and CONFIRM_CONFIGURE, which is empty in the original.
  *
  * Revision 0.0.11 has no T and no MISSED; A only in 2 to 7 to the broadcaster and 8 to the subscriber; no x-initial-dict
  * with minimal headers, no x-num-subscribers, no x-sha512. A CONFIGURE without x-initial-dict reads as 48.
@@ -117,7 +123,8 @@ export type ToBroadcaster =
   | ({ readonly type: 'notify-stream-start' } & StreamStart)
   | ({ readonly type: 'notify-stream-part' } & StreamPart)
   | ({ readonly type: 'continue-receive'; readonly part: bigint } & Signed & Identified)
-  | ({ readonly type: 'confirm-receive'; readonly subscribers: number } & Signed & Identified);
+  | ({ readonly type: 'confirm-receive'; readonly subscribers: number } & Signed & Identified)
+  | ({ readonly type: 'serve'; readonly url: string } & Signed);
 
 export type ToSubscriber =
   | ({
@@ -143,7 +150,8 @@ export type ToSubscriber =
       readonly body: Bytes;
     } & ZstdRange)
   | ({ readonly type: 'disable-zstd-custom'; readonly compressor: bigint } & Signed)
-  | ({ readonly type: 'missed'; readonly topic: Bytes } & Signed);
+  | ({ readonly type: 'missed'; readonly topic: Bytes } & Signed)
+  | ({ readonly type: 'confirm-serve'; readonly url: string } & Signed);
 
 export interface StatefulOptions {
   /** Default 0.0.46. */
@@ -160,6 +168,8 @@ const MINIMAL = 1;
 const MAX_IDENTIFIER = 64;
 const NONCE_SIZE = 32;
 const SHA512_SIZE = 64;
+// Ours: "S" and 1.
+const SERVE = 0x5301;
 /** What a missing x-initial-dict reads as: the ASCII digit 0, by a slip that others have built on. */
 const MISSING_DICTIONARY = 48;
 
@@ -263,6 +273,7 @@ const A = field('authorization', 'authorization', AUTHORIZATION);
 const T = field('tracing', 'x-tracing', RAW);
 const TOPIC = field('topic', 'x-topic', RAW);
 const GLOB = field('glob', 'x-glob', TEXT);
+const URL_FIELD = field('url', 'x-url', TEXT);
 const ID = field('identifier', 'x-identifier', IDENTIFIER);
 const PART = field('part', 'x-part-id', shortest(8, 1));
 const ACKNOWLEDGED_PART = field('part', 'x-part-id', shortest(8));
@@ -315,6 +326,7 @@ const TO_BROADCASTER: readonly Layout[] = [
   layout(7, 'notify-stream-part', [A, T, ID, PART], 'signed body'),
   layout(8, 'continue-receive', [ID, ACKNOWLEDGED_PART, A, T]),
   layout(9, 'confirm-receive', [ID, A, T, SUBSCRIBERS]),
+  layout(SERVE, 'serve', [URL_FIELD, A, T]),
 ];
 
 const TO_SUBSCRIBER: readonly Layout[] = [
@@ -331,6 +343,7 @@ const TO_SUBSCRIBER: readonly Layout[] = [
   layout(10, 'enable-zstd-custom', [...ZSTD_RANGE, A, T, DICTIONARY_SHA512], 'body'),
   layout(11, 'disable-zstd-custom', [ZSTD_ID, A, T]),
   layout(12, 'missed', [A, T, TOPIC]),
+  layout(SERVE, 'confirm-serve', [URL_FIELD, A, T]),
 ];
 
 /** What stands for a header that 0.0.11 does not have. */
@@ -341,6 +354,7 @@ const ABSENT: Readonly<Record<string, unknown>> = {
   subscribers: 1,
   sha512: EMPTY,
 };
+const NOT_IN_OLD_TYPES: ReadonlySet<string> = new Set(['missed', 'serve', 'confirm-serve']);
 const NOT_IN_OLD: ReadonlySet<Field> = new Set([T, SUBSCRIBERS, DICTIONARY_SHA512]);
 
 function fieldsOf(
@@ -361,7 +375,7 @@ function encode(
   { revision = '0.0.46', minimal = true }: StatefulEncodeOptions,
 ): Bytes {
   const found = layouts.find(({ type }) => type === message.type);
-  if (!found || (revision === '0.0.11' && message.type === 'missed')) {
+  if (!found || (revision === '0.0.11' && NOT_IN_OLD_TYPES.has(message.type))) {
     throw invalid(`there is no ${message.type} in revision ${revision}`);
   }
   const values = valuesOf(message);
@@ -402,7 +416,7 @@ function decode(
     const number = reader.u16();
     const possible = layouts.filter((each) => each.number === number);
     const [first, part] = possible;
-    if (!first || (revision === '0.0.11' && first.type === 'missed'))
+    if (!first || (revision === '0.0.11' && NOT_IN_OLD_TYPES.has(first.type)))
       throw invalid(`type ${number} is unknown`);
     const headers = minimal ? new MinimalHeaders(reader) : new NamedHeaders(reader, revision);
     // Part 0 of a stream has more headers than the others: which it is stands in one that both have.

@@ -34,7 +34,7 @@
  * Source: specs/lonelyps.md, sections 9 and 10.
  */
 
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, compareBytes, concat, EMPTY } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import type { StreamReader } from '../bytes/stream-reader.ts';
 import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../bytes/text.ts';
@@ -380,14 +380,6 @@ function requireAscending<T>(last: T | null, next: T, keyOf: (item: T) => Bytes)
 }
 
 /** Less than zero, zero or more; what another begins with comes first. */
-function compareBytes(left: Bytes, right: Bytes): number {
-  const length = Math.min(left.length, right.length);
-  for (let at = 0; at < length; at++) {
-    const difference = (left[at] ?? 0) - (right[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
-}
 
 function text(value: string): Bytes {
   return str(encodeUtf8(value));

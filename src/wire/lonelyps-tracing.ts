@@ -14,18 +14,22 @@
  */
 
 import { type Bytes, concat } from '../bytes/bytes.ts';
+import { Reader } from '../bytes/reader.ts';
 import { encodeUtf8 } from '../bytes/text.ts';
 import { Writer } from '../bytes/writer.ts';
+import { messageOf, SottoError } from '../errors.ts';
+
+interface Trace {
+  readonly name: string;
+  /** JSON text. */
+  readonly extra: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+}
 
 export interface SimpleTracing {
   readonly truncated: boolean;
-  readonly traces: readonly {
-    readonly name: string;
-    /** JSON text. */
-    readonly extra: string;
-    /** Seconds since 1970. */
-    readonly at: number;
-  }[];
+  readonly traces: readonly Trace[];
   /** ns since 1970. */
   readonly receivedAt: bigint;
   /** ns since 1970. */
@@ -39,6 +43,45 @@ export function encodeSimpleTracing({ truncated, traces, receivedAt, sentAt }: S
     uint64(receivedAt),
     uint64(sentAt),
   );
+}
+
+/**
+ * Reads also what has no traces at all, with which the Python client fails.
+ *
+ * @throws SottoError `invalid_message` for anything that is not tracing of this form.
+ */
+export function decodeSimpleTracing(bytes: Bytes): SimpleTracing {
+  try {
+    const reader = new Reader(bytes);
+    const truncated = reader.u8();
+    if (truncated > 1) throw invalid(`its first byte is ${truncated}`);
+    const traces: Trace[] = [];
+    for (let left = reader.u16(); left > 0; left--) traces.push(readTrace(reader));
+    const [receivedAt, sentAt] = [readUint64(reader), readUint64(reader)];
+    if (reader.remaining > 0) throw invalid(`${reader.remaining} bytes follow it`);
+    return { truncated: truncated === 1, traces, receivedAt, sentAt };
+  } catch (cause) {
+    if (cause instanceof SottoError && cause.code === 'invalid_message') throw cause;
+    throw invalid(messageOf(cause), cause);
+  }
+}
+
+function readTrace(reader: Reader): Trace {
+  const name = reader.text(reader.u16());
+  const extra = reader.text(reader.u16());
+  return { name, extra, at: viewOf(reader.bytes(8)).getFloat64(0) };
+}
+
+function readUint64(reader: Reader): bigint {
+  return viewOf(reader.bytes(8)).getBigUint64(0);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Bytes): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+function invalid(why: string, cause?: unknown): SottoError {
+  return new SottoError('invalid_message', `This is no simple tracing: ${why}.`, { cause });
 }
 
 function str(text: string): Bytes {

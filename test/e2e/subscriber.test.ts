@@ -111,7 +111,7 @@ test('what does not fit the inbox is missed, and told', async () => {
       const missed: string[] = [];
       await using slow = await subscriber.subscribe({
         exact: ['x'],
-        onMissed: (topic) => missed.push(decodeUtf8(topic)),
+        onMissed: (topic) => missed.push(decodeUtf8(topic ?? assert.fail())),
       });
       const results = [];
       for (let number = 0; number < 5; number++)
@@ -150,7 +150,7 @@ test('who closes is unsubscribed; who is kept is told what it missed when it com
   await using again = await second.subscribe({
     exact: ['x'],
     name: 'kept',
-    onMissed: (topic) => missed.push(decodeUtf8(topic)),
+    onMissed: (topic) => missed.push(decodeUtf8(topic ?? assert.fail())),
   });
   await until(() => missed.length === 1);
   assert.deepEqual(await notifier.notify('x', 'now'), { notified: 1 });

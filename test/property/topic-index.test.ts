@@ -30,7 +30,7 @@ test('the index finds just those that fit, exact ones first', () => {
       fc.array(change, { maxLength: 80 }),
       fc.array(text, { minLength: 3, maxLength: 3 }),
       (patterns, changes, topics) => {
-        const index = new TopicIndex();
+        const index = new TopicIndex<Subscription>();
         const there = new Map<number, Subscription>();
         for (const { number, isAdded } of changes) {
           const wanted = patterns[number] ?? assert.fail();

@@ -10,6 +10,7 @@ import { StreamReader } from '../../src/bytes/stream-reader.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts';
 import { type AuthConfig, noneAuth } from '../../src/pubsub/authorization/authorization.ts';
 import { hmacAuth } from '../../src/pubsub/authorization/config.ts';
+import { LiveSubscriptions } from '../../src/pubsub/broadcaster/live-subscriptions.ts';
 import { Subscriptions } from '../../src/pubsub/broadcaster/subscriptions.ts';
 import { Announcer } from '../../src/pubsub/delivery/announcer.ts';
 import { FanOut, type Notification } from '../../src/pubsub/delivery/fan-out.ts';
@@ -127,7 +128,12 @@ async function setUp(
     log: SILENT,
     onEvent: (event: string) => void events.set(event, (events.get(event) ?? 0) + 1),
   };
-  const fanOut = new FanOut({ ...shared, subscriptions, firstAnnouncement: 1000 });
+  const fanOut = new FanOut({
+    ...shared,
+    subscriptions,
+    live: new LiveSubscriptions(),
+    firstAnnouncement: 1000,
+  });
   const announcer = new Announcer({ ...shared, interval: 1_000_000 });
   return Object.assign(setup, { fanOut, announcer });
 }
@@ -142,6 +148,7 @@ function notification(topic: string, text: string): Notification {
   return {
     topic: encodeUtf8(topic),
     sha512: new Uint8Array(createHash('sha512').update(message).digest()),
+    identifier: EMPTY,
     body: { length: message.length, chunks: () => [message.subarray(0, 1), message.subarray(1)] },
   };
 }

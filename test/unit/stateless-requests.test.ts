@@ -9,6 +9,7 @@ import { concat } from '../../src/bytes/bytes.ts';
 import { decodeHex, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { type AuthConfig, noneAuth } from '../../src/pubsub/authorization/authorization.ts';
 import { hmacAuth, tokenAuth } from '../../src/pubsub/authorization/config.ts';
+import { LiveSubscriptions } from '../../src/pubsub/broadcaster/live-subscriptions.ts';
 import { StatelessRequests } from '../../src/pubsub/broadcaster/stateless-requests.ts';
 import { Subscriptions } from '../../src/pubsub/broadcaster/subscriptions.ts';
 import { FanOut } from '../../src/pubsub/delivery/fan-out.ts';
@@ -64,7 +65,16 @@ function requestsOf(
   const onEvent = (): void => {};
   const fanOut = new FanOut({
     ...shared,
-    ...{ subscriptions, store, gate, onEvent, poster: NOBODY, timeout: 1000, firstAnnouncement: 0 },
+    ...{
+      subscriptions,
+      live: new LiveSubscriptions(),
+      store,
+      gate,
+      onEvent,
+      poster: NOBODY,
+      timeout: 1000,
+      firstAnnouncement: 0,
+    },
   });
   return new StatelessRequests({
     ...shared,

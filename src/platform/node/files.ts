@@ -10,7 +10,7 @@ import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
 
 export { dataFiles } from './data-files.ts';
-export { openSpool } from './spool.ts';
+export { openSpool, openStored } from './spool.ts';
 export { openDatabase } from './sqlite.ts';
 
 const OWNER_ONLY = 0o600;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex } from '../../bytes/text.ts';
 import { messageOf, SottoError } from '../../errors.ts';
-import type { Spool } from '../types.ts';
+import type { Spool, StoredFile } from '../types.ts';
 import { primitives } from './crypto.ts';
 
 /** Read at once, bytes. */
@@ -25,6 +25,27 @@ export async function openSpool(folder: string = tmpdir()): Promise<Spool> {
     return new FileSpool(handle, hasName ? path : null);
   } catch (cause) {
     throw unwritable(path, cause);
+  }
+}
+
+/** A file of somebody's, to be read as it is now. @throws SottoError `file_unreadable`. */
+export async function openStored(path: string): Promise<StoredFile> {
+  try {
+    const handle = await open(path, 'r');
+    const { size } = await handle.stat();
+    return { length: size, chunks: () => piecesOf(handle, size), close: () => handle.close() };
+  } catch (cause) {
+    throw new SottoError('file_unreadable', `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function* piecesOf(handle: FileHandle, length: number): AsyncGenerator<Bytes, void, void> {
+  for (let at = 0; at < length; ) {
+    const piece = new Uint8Array(Math.min(PIECE, length - at));
+    const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+    if (bytesRead === 0) throw new SottoError('file_unreadable', 'A file has become shorter.');
+    at += bytesRead;
+    yield piece.subarray(0, bytesRead);
   }
 }
 
@@ -47,14 +68,8 @@ class FileSpool implements Spool {
     }
   }
 
-  async *chunks(): AsyncGenerator<Bytes, void, void> {
-    for (let at = 0; at < this.#length; ) {
-      const piece = new Uint8Array(Math.min(PIECE, this.#length - at));
-      const { bytesRead } = await this.#handle.read(piece, 0, piece.length, at);
-      if (bytesRead === 0) throw new SottoError('file_unreadable', 'A temporary file has become shorter.');
-      at += bytesRead;
-      yield piece.subarray(0, bytesRead);
-    }
+  chunks(): AsyncIterable<Bytes> {
+    return piecesOf(this.#handle, this.#length);
   }
 
   async remove(): Promise<void> {

@@ -1,7 +1,7 @@
 /** A browser has no private files and no SQLite: each says so. */
 
 import { SottoError } from '../../errors.ts';
-import type { Database, DataFiles, Files, Spool } from '../types.ts';
+import type { Database, DataFiles, Files, Spool, StoredFile } from '../types.ts';
 
 export const files: Files = {
   readPrivate: () =>
@@ -33,6 +33,10 @@ function noDataFiles(): never {
 
 export function openSpool(): Promise<Spool> {
   return Promise.reject(unsupported('keep temporary files'));
+}
+
+export function openStored(): Promise<StoredFile> {
+  return Promise.reject(unsupported('read files by their path; give the bytes'));
 }
 
 export function openDatabase(): Database {

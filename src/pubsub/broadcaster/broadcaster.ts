@@ -1,6 +1,6 @@
 import { sockets } from '#sockets';
 import { EMPTY } from '../../bytes/bytes.ts';
-import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
+import type { BoundSocket, HttpRequest, HttpResponse, Pipe } from '../../platform/types.ts';
 import { Counters } from '../../sealed/counters.ts';
 import { told } from '../../transport/listen.ts';
 import { formatUrl } from '../../transport/url.ts';
@@ -9,14 +9,20 @@ import { FanOut } from '../delivery/fan-out.ts';
 import { Gate } from '../delivery/gate.ts';
 import { HTTP_POSTER } from '../delivery/http-poster.ts';
 import { type BroadcasterOptions, type ResolvedBroadcasterOptions, resolveBroadcaster } from '../options.ts';
+import { LiveSubscriptions } from './live-subscriptions.ts';
+import { Session } from './session.ts';
 import { StatelessRequests } from './stateless-requests.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** The first announcement of what was missed comes this long after, ms. */
 const FIRST_ANNOUNCEMENT = 1000;
 const HEADERS_TIMEOUT = 10_000;
-/** Of a WebSocket, bytes: none is taken yet. */
+/** Of a WebSocket, bytes: longer notifications come in parts. */
 const MAX_CHANNEL_MESSAGE = 16 * 1024 * 1024;
+const CONFIGURE_TIMEOUT = 5000;
+/** Between two looks for WebSockets that do not confirm, ms. */
+const EXPIRE_INTERVAL = 1000;
+const WEBSOCKET = '/v1/websocket';
 /** How long `close` waits for what is being answered, ms. */
 const CLOSE_TIMEOUT = 5000;
 
@@ -38,7 +44,10 @@ export class Broadcaster implements AsyncDisposable {
   readonly #requests: StatelessRequests;
   readonly #announcer: Announcer;
   readonly #subscriptions: Subscriptions;
+  readonly #live = new LiveSubscriptions();
+  readonly #sessions = new Set<Session>();
   readonly #answering = new Set<Promise<unknown>>();
+  #expiring: ReturnType<typeof setInterval> | null = null;
   #socket: BoundSocket | null = null;
   #closed: Promise<void> | null = null;
 
@@ -78,7 +87,12 @@ export class Broadcaster implements AsyncDisposable {
       log,
       onEvent: (event: string) => this.#counters.add(event),
     };
-    const fanOut = new FanOut({ ...shared, subscriptions, firstAnnouncement: FIRST_ANNOUNCEMENT });
+    const fanOut = new FanOut({
+      ...shared,
+      subscriptions,
+      live: this.#live,
+      firstAnnouncement: FIRST_ANNOUNCEMENT,
+    });
     this.#fanOut = fanOut;
     this.#announcer = new Announcer({ ...shared, interval: sweepInterval });
     const { maxMessage, spoolSize, maxSubscriptionsPerUrl: maxPerUrl } = limits;
@@ -105,7 +119,7 @@ export class Broadcaster implements AsyncDisposable {
     return this.#counters.snapshot();
   }
 
-  /** Subscriptions there are now. */
+  /** Subscriptions there are now, without those of WebSockets. */
   get subscriptions(): number {
     return this.#subscriptions.size;
   }
@@ -138,10 +152,35 @@ export class Broadcaster implements AsyncDisposable {
           maxMessage: MAX_CHANNEL_MESSAGE,
         },
         onRequest: (request) => this.#answer(request),
-        channelHandler: () => null,
+        channelHandler: (path) => (path === WEBSOCKET && !this.#closed ? (pipe) => this.#accept(pipe) : null),
         onDrop: (reason) => this.#counters.add(reason),
       }),
     );
+    this.#expiring = setInterval(() => {
+      for (const session of this.#sessions) session.expire();
+    }, EXPIRE_INTERVAL);
+    this.#expiring.unref?.();
+  }
+
+  #accept(pipe: Pipe): void {
+    const { auth, limits, now, log } = this.#options;
+    const session = new Session(pipe, {
+      auth,
+      fanOut: this.#fanOut,
+      live: this.#live,
+      maxMessage: limits.maxMessage,
+      spoolSize: limits.spoolSize,
+      maxSubscriptions: limits.maxSubscriptionsPerUrl,
+      maxWaiting: limits.maxWaitingPerUrl,
+      deliveryTimeout: limits.deliveryTimeout,
+      configureTimeout: CONFIGURE_TIMEOUT,
+      now,
+      log,
+      onEvent: (event) => this.#counters.add(event),
+      onEnd: (ended) => this.#sessions.delete(ended),
+    });
+    this.#sessions.add(session);
+    this.#counters.add('websocket_opened');
   }
 
   #answer(request: HttpRequest): Promise<HttpResponse> {
@@ -162,7 +201,9 @@ export class Broadcaster implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const done = Promise.allSettled(this.#answering);
+    if (this.#expiring) clearInterval(this.#expiring);
+    const sessions = [...this.#sessions].map((session) => session.close());
+    const done = Promise.allSettled([...this.#answering, ...sessions]);
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref?.())]);
     await this.#socket?.close();
     await done;

@@ -30,8 +30,9 @@ import { encodeSimpleTracing } from '../../wire/lonelyps-tracing.ts';
 import type { AuthConfig, Grant } from '../authorization/authorization.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import { collectMessage } from '../delivery/message.ts';
+import { etagOf } from '../etag.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
-import { etagOf, type Subscriptions } from './subscriptions.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 /** An HTTP POST, as far as the protocol is concerned. */
 export interface StatelessRequest {
@@ -114,7 +115,7 @@ export class StatelessRequests {
     const expected = { length: Number(length), sha512 };
     const body = await stored(collectMessage(reader.rest(), expected, spoolSize));
     try {
-      const { notified } = await stored(fanOut.notify({ topic, sha512, body }));
+      const { notified } = await stored(fanOut.notify({ topic, sha512, body, identifier }));
       const subscribers = Math.min(notified, MOST_SUBSCRIBERS);
       const traced = this.#tracing(receivedAt);
       const operation: SignedOperation = { kind: 'confirm-notify', identifier, subscribers, topic, sha512 };

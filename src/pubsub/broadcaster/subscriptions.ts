@@ -1,18 +1,13 @@
 /** All subscriptions of a broadcaster: on disk, and in memory for finding them, which is kept in step. */
 
-import { primitives } from '#crypto';
 import type { Bytes } from '../../bytes/bytes.ts';
-import {
-  type ExactSubscription,
-  etagDocument,
-  type GlobSubscription,
-} from '../../wire/lonelyps-stateless.ts';
+import { etagOf } from '../etag.ts';
 import type { Pattern, Subscription, SubscriptionStore, Wanted } from '../stores/store.ts';
 import { TopicIndex } from '../topics/topic-index.ts';
 
 export class Subscriptions {
   readonly #store: SubscriptionStore;
-  readonly #index = new TopicIndex();
+  readonly #index = new TopicIndex<Subscription>();
 
   /** Reads every subscription once. */
   static async open(store: SubscriptionStore): Promise<Subscriptions> {
@@ -59,20 +54,4 @@ export class Subscriptions {
   async etag(url: string): Promise<Bytes> {
     return etagOf(url, await this.#store.list(url));
   }
-}
-
-/**
- * @param wanted topics ascending by bytes, and globs ascending by their UTF-8.
- * @throws SottoError `invalid_message` where they are not.
- */
-export function etagOf(url: string, wanted: readonly Wanted[]): Bytes {
-  const exacts: ExactSubscription[] = [];
-  const globs: GlobSubscription[] = [];
-  for (const { pattern, recovery } of wanted) {
-    if (pattern.kind === 'exact') exacts.push({ topic: pattern.topic, recovery });
-    else globs.push({ glob: pattern.glob, recovery });
-  }
-  const hash = primitives.startSha512();
-  for (const part of etagDocument(url, exacts, globs)) hash.update(part);
-  return hash.digest();
 }

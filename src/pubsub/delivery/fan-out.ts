@@ -7,7 +7,7 @@
 
 import { primitives } from '#crypto';
 import type { Logger } from '../../app/message.ts';
-import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY } from '../../bytes/bytes.ts';
 import { messageOf } from '../../errors.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import {
@@ -20,6 +20,7 @@ import type { AuthConfig } from '../authorization/authorization.ts';
 import type { Subscriptions } from '../broadcaster/subscriptions.ts';
 import type { Subscription, SubscriptionStore } from '../stores/store.ts';
 import type { Gate } from './gate.ts';
+import type { LiveSubscribers } from './live.ts';
 import type { MessageBody, Poster } from './poster.ts';
 
 /** What is to be told. */
@@ -28,6 +29,8 @@ export interface Notification {
   /** Of the message. */
   readonly sha512: Bytes;
   readonly body: MessageBody;
+  /** The notifier's own, which it uses again when it tries again; at most 255 bytes, none for one that is new anyway. */
+  readonly identifier: Bytes;
 }
 
 /** What became of it. */
@@ -40,6 +43,7 @@ export interface FanOutResult {
 
 export interface FanOutOptions {
   readonly subscriptions: Subscriptions;
+  readonly live: LiveSubscribers;
   readonly store: SubscriptionStore;
   readonly auth: AuthConfig;
   readonly poster: Poster;
@@ -53,13 +57,13 @@ export interface FanOutOptions {
   readonly onEvent: (event: string) => void;
 }
 
-type Outcome =
+export type Outcome =
   | { readonly state: 'received'; readonly subscribers: number }
   | { readonly state: 'unsubscribed' }
   | { readonly state: 'failed'; readonly why: string };
 
-// As the original has it, bytes.
-const IDENTIFIER_SIZE = 8;
+/** Of an identifier that follows from what is told, bytes. */
+const IDENTIFIER_SIZE = 16;
 
 export class FanOut {
   readonly #options: FanOutOptions;
@@ -69,26 +73,36 @@ export class FanOut {
   }
 
   /**
-   * Tries everybody once.
+   * Tries everybody once, by a connection or a webhook; connections get what is told in the order of the calls.
    *
    * @throws whatever the store throws; then nobody may take the notification for done.
    */
-  async notify(notification: Notification): Promise<FanOutResult> {
+  async notify(asked: Notification): Promise<FanOutResult> {
+    const { live, subscriptions } = this.#options;
+    const notification = { ...asked, identifier: identifierOf(asked) };
+    const tally = new Tally();
+    for (const subscriber of live.match(asked.topic)) {
+      const settle = tally.expect();
+      subscriber.deliver({ notification, hasFallback: false, settle });
+    }
+    try {
+      if (subscriptions.match(asked.topic).length > 0) await this.#toWebhooks(notification, tally);
+    } finally {
+      await tally.done(); // until then the message is being read
+    }
+    return tally.result;
+  }
+
+  async #toWebhooks(notification: Notification, tally: Tally): Promise<void> {
     const { store, subscriptions } = this.#options;
     const { topic } = notification;
     // Should we be killed in the middle, the next start knows of whom to tell.
     const underWay = await store.begin(topic);
-    const found = subscriptions.match(topic);
-    const outcomes = await Promise.all(
-      found.map((subscription) => this.#deliver(subscription, notification)),
-    );
-    await this.#settle(found, outcomes, topic);
+    const webhooks = byUrl(subscriptions.match(topic));
+    const outcomes = await Promise.all(webhooks.map((webhook) => this.#deliver(webhook, notification)));
+    await this.#settle(webhooks, outcomes, topic);
     await store.end(underWay);
-    const notified = outcomes.reduce(
-      (sum, each) => sum + (each.state === 'received' ? each.subscribers : 0),
-      0,
-    );
-    return { notified, failed: outcomes.filter(({ state }) => state === 'failed').length };
+    for (const outcome of outcomes) tally.expect()(outcome);
   }
 
   /** Whom an earlier process had begun to notify has missed it, as far as anybody can tell. */
@@ -101,11 +115,11 @@ export class FanOut {
     }
   }
 
-  async #settle(found: readonly Subscription[], outcomes: readonly Outcome[], topic: Bytes): Promise<void> {
-    const thoseWho = (state: Outcome['state']): Subscription[] =>
-      found.filter((_subscription, index) => outcomes[index]?.state === state);
-    await this.#recordMissed(thoseWho('failed'), topic);
-    for (const { url, pattern } of thoseWho('unsubscribed')) {
+  async #settle(webhooks: readonly Webhook[], outcomes: readonly Outcome[], topic: Bytes): Promise<void> {
+    const thoseWho = (state: Outcome['state']): Webhook[] =>
+      webhooks.filter((_webhook, index) => outcomes[index]?.state === state);
+    await this.#recordMissed(thoseWho('failed').flat(), topic);
+    for (const { url, pattern } of thoseWho('unsubscribed').flat()) {
       await this.#options.subscriptions.unsubscribe(url, pattern);
     }
   }
@@ -120,22 +134,32 @@ export class FanOut {
     for (const _each of missed) onEvent('missed');
   }
 
-  async #deliver(subscription: Subscription, notification: Notification): Promise<Outcome> {
+  async #deliver(webhook: Webhook, notification: Notification): Promise<Outcome> {
     const { gate, onEvent, log } = this.#options;
+    const [{ url }] = webhook;
     const outcome =
-      (await gate.pass(subscription.url, () => this.#attempt(subscription, notification))) ??
+      (await this.#deliverLive(webhook, notification)) ??
+      (await gate.pass(url, () => this.#attempt(url, notification))) ??
       failed('too many deliveries to it are waiting');
     onEvent(`delivery_${outcome.state}`);
-    if (outcome.state === 'failed') {
-      log.debug({ url: subscription.url, why: outcome.why }, 'a delivery failed');
-    }
+    if (outcome.state === 'failed') log.debug({ url, why: outcome.why }, 'a delivery failed');
     return outcome;
   }
 
-  async #attempt({ url }: Subscription, notification: Notification): Promise<Outcome> {
+  /** By the connection that takes the webhook's messages now; null where there is none, or it ended before it had this one. */
+  async #deliverLive(webhook: Webhook, notification: Notification): Promise<Outcome | null> {
+    const { live } = this.#options;
+    const subscriber = webhook.map((each) => live.serving(each)).find((each) => each !== null);
+    if (!subscriber) return null;
+    const outcome = await new Promise<Outcome>((settle) => {
+      subscriber.deliver({ notification, hasFallback: true, settle });
+    });
+    return outcome.state === 'received' ? outcome : null;
+  }
+
+  async #attempt(url: string, notification: Notification): Promise<Outcome> {
     const { auth, poster, timeout } = this.#options;
-    const { topic, sha512, body } = notification;
-    const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
+    const { topic, sha512, body, identifier } = notification;
     const operation: SignedOperation = { kind: 'receive', url, topic, identifier, sha512 };
     try {
       const authorization = await auth.toSubscriber.authorize({ operation, tracing: EMPTY });
@@ -175,6 +199,67 @@ export class FanOut {
     const judgement = await this.#options.auth.toBroadcaster.verify(authorization, { operation, tracing });
     return judgement === 'ok' || typeof judgement === 'object';
   }
+}
+
+/** One notification's subscribers, counted as they settle. */
+class Tally {
+  #open = 1;
+  #notified = 0;
+  #failed = 0;
+  #resolve: () => void = () => {};
+  readonly #settled = new Promise<void>((resolve) => {
+    this.#resolve = resolve;
+  });
+
+  /** One more; what it gives takes the outcome. */
+  expect(): (outcome: Outcome) => void {
+    this.#open += 1;
+    return this.#settle;
+  }
+
+  get result(): FanOutResult {
+    return { notified: this.#notified, failed: this.#failed };
+  }
+
+  /** Once everybody has settled; called once. */
+  async done(): Promise<void> {
+    this.#leave();
+    if (this.#open > 0) await this.#settled;
+  }
+
+  readonly #settle = (outcome: Outcome): void => {
+    if (outcome.state === 'received') this.#notified += outcome.subscribers;
+    if (outcome.state === 'failed') this.#failed += 1;
+    this.#leave();
+  };
+
+  #leave(): void {
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve();
+  }
+}
+
+/** What a url has subscribed to and fits: it gets the message once. */
+type Webhook = readonly [Subscription, ...Subscription[]];
+
+function byUrl(subscriptions: readonly Subscription[]): readonly Webhook[] {
+  const webhooks = new Map<string, [Subscription, ...Subscription[]]>();
+  for (const subscription of subscriptions) {
+    const known = webhooks.get(subscription.url);
+    if (known) known.push(subscription);
+    else webhooks.set(subscription.url, [subscription]);
+  }
+  return [...webhooks.values()];
+}
+
+/**
+ * The same whenever the same is told again, by whatever road, so that a subscriber knows it; and another for another
+ * message, so that no notifier can make what others tell look told already.
+ */
+function identifierOf({ topic, sha512, identifier }: Notification): Bytes {
+  if (identifier.length === 0) return primitives.randomBytes(IDENTIFIER_SIZE);
+  const told = concat(primitives.sha256(topic), sha512, identifier);
+  return primitives.sha256(told).subarray(0, IDENTIFIER_SIZE);
 }
 
 function failed(why: string): Outcome {

@@ -4,7 +4,7 @@ import { primitives } from '#crypto';
 import { openSpool } from '#files';
 import { type Bytes, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { Spool } from '../../platform/types.ts';
+import type { RunningHash, Spool } from '../../platform/types.ts';
 import type { MessageBody } from './poster.ts';
 
 export interface ExpectedMessage {
@@ -25,35 +25,114 @@ export interface CollectedMessage extends MessageBody {
  */
 export async function collectMessage(
   chunks: AsyncIterable<Bytes>,
-  { length, sha512 }: ExpectedMessage,
+  expected: ExpectedMessage,
   inMemory: number,
 ): Promise<CollectedMessage> {
-  const hash = primitives.startSha512();
-  const message =
-    length <= inMemory ? new MemoryMessage(length) : new SpooledMessage(length, await openSpool());
+  const collector = await MessageCollector.open(expected, inMemory);
   try {
-    let come = 0;
-    for await (const chunk of chunks) {
-      come += chunk.length;
-      if (come > length) throw invalid('it is longer than it says');
-      hash.update(chunk);
-      await message.write(chunk);
-    }
-    if (come < length) throw invalid('it is shorter than it says');
-    if (!sameBytes(hash.digest(), sha512)) throw invalid('its hash is another');
-    return message;
+    for await (const chunk of chunks) await collector.add(chunk);
+    return collector.finish();
   } catch (error) {
-    await message.remove();
+    await collector.abandon();
     throw error;
   }
 }
 
+/**
+ * Takes whatever comes, of a length that nobody knows before.
+ *
+ * @param inMemory once it is longer it goes to disk, bytes.
+ * @throws SottoError `file_unwritable`, and whatever the pieces throw.
+ */
+export async function collectAny(
+  chunks: AsyncIterable<Bytes> | Iterable<Bytes>,
+  inMemory: number,
+): Promise<{ readonly body: CollectedMessage; readonly sha512: Bytes }> {
+  const hash = primitives.startSha512();
+  const held: Bytes[] = [];
+  let length = 0;
+  let spool: Spool | null = null;
+  try {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      length += chunk.length;
+      held.push(chunk);
+      if (length <= inMemory) continue;
+      spool ??= await openSpool();
+      for (const each of held.splice(0)) await spool.write(each);
+    }
+  } catch (error) {
+    await spool?.remove();
+    throw error;
+  }
+  const body = spool ? new SpooledMessage(length, spool) : new MemoryMessage(length, held);
+  return { body, sha512: hash.digest() };
+}
+
+/** A message that comes piece by piece. */
+export class MessageCollector {
+  readonly #expected: ExpectedMessage;
+  readonly #message: MemoryMessage | SpooledMessage;
+  readonly #hash: RunningHash = primitives.startSha512();
+  #come = 0;
+
+  /** @throws SottoError `file_unwritable`. */
+  static async open(expected: ExpectedMessage, inMemory: number): Promise<MessageCollector> {
+    const { length } = expected;
+    const message =
+      length <= inMemory ? new MemoryMessage(length) : new SpooledMessage(length, await openSpool());
+    return new MessageCollector(expected, message);
+  }
+
+  private constructor(expected: ExpectedMessage, message: MemoryMessage | SpooledMessage) {
+    this.#expected = expected;
+    this.#message = message;
+  }
+
+  /** Whether all of it has come. */
+  get isWhole(): boolean {
+    return this.#come === this.#expected.length;
+  }
+
+  /** @throws SottoError `invalid_message` for more than was announced, `file_unwritable`. */
+  async add(chunk: Bytes): Promise<void> {
+    this.#come += chunk.length;
+    if (this.#come > this.#expected.length) throw invalid('it is longer than it says');
+    this.#hash.update(chunk);
+    await this.#message.write(chunk);
+  }
+
+  /** @throws SottoError `invalid_message` for less than was announced, or another hash. */
+  finish(): CollectedMessage {
+    if (!this.isWhole) throw invalid('it is shorter than it says');
+    if (!sameBytes(this.#hash.digest(), this.#expected.sha512)) throw invalid('its hash is another');
+    return this.#message;
+  }
+
+  /** Gives up what has come. */
+  abandon(): Promise<void> {
+    return this.#message.remove();
+  }
+}
+
+/** A message that came in one piece: checked at once. @throws SottoError `invalid_message`. */
+export function wholeMessage(bytes: Bytes, { length, sha512 }: ExpectedMessage): CollectedMessage {
+  if (bytes.length !== length) throw invalid('its length is another');
+  if (!sameBytes(primitives.sha512(bytes), sha512)) throw invalid('its hash is another');
+  return new MemoryMessage(length, [bytes]);
+}
+
+export function messageInMemory(bytes: Bytes): CollectedMessage {
+  return new MemoryMessage(bytes.length, [bytes]);
+}
+
 class MemoryMessage implements CollectedMessage {
   readonly length: number;
-  #chunks: Bytes[] = [];
+  #chunks: Bytes[];
 
-  constructor(length: number) {
+  constructor(length: number, chunks: Bytes[] = []) {
     this.length = length;
+    this.#chunks = chunks;
   }
 
   async write(chunk: Bytes): Promise<void> {

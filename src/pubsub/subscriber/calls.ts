@@ -1,6 +1,5 @@
 /** What a subscriber, or a notifier, asks of broadcasters: any of them will do, and another where one is away. */
 
-import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import { type Bytes, concat, EMPTY, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError, StatusError, type StatusErrorCode } from '../../errors.ts';
@@ -8,7 +7,9 @@ import { type Backoff, backoffDelay, delay } from '../../transport/backoff.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import {
   decodeAnswer,
+  encodeCheck,
   encodeNotifyHead,
+  encodeSet,
   encodeSubscribeExact,
   encodeSubscribeGlob,
   encodeUnsubscribeExact,
@@ -17,7 +18,9 @@ import {
 } from '../../wire/lonelyps-stateless.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
 import type { MessageBody } from '../delivery/poster.ts';
+import { etagOf, listsOf } from '../etag.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
+import type { OutgoingMessage } from './road.ts';
 
 export interface CallOptions {
   /** Their addresses, in the order in which they are asked: `http://host:3003`. */
@@ -40,7 +43,6 @@ interface Call {
 }
 
 const MAX_ANSWER = 256 * 1024;
-const IDENTIFIER_SIZE = 8;
 const CONFLICT = 409;
 const CODES: ReadonlyMap<number, StatusErrorCode> = new Map([
   [400, 'bad_request'],
@@ -65,8 +67,7 @@ export class BroadcasterCalls {
    * @throws StatusError where a broadcaster refuses; SottoError `unreachable` where none can be reached, `refused` for
    * an answer that is not proven. After `unreachable` it may have been delivered all the same.
    */
-  async notify(topic: Bytes, sha512: Bytes, body: MessageBody): Promise<number> {
-    const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
+  async notify({ topic, sha512, body, identifier }: OutgoingMessage): Promise<number> {
     const length = BigInt(body.length);
     const answer = await this.#call({
       path: '/v1/notify',
@@ -88,6 +89,34 @@ export class BroadcasterCalls {
   /** Not there is as good as gone. @throws as {@link notify} does. */
   async unsubscribe(url: string, pattern: Pattern): Promise<void> {
     await this.#change('unsubscribe', url, pattern, null);
+  }
+
+  /** Whether a url is subscribed to just that. @throws as {@link notify} does. */
+  async isSubscribed(url: string, wanted: readonly Wanted[]): Promise<boolean> {
+    const answer = await this.#call({
+      path: '/v1/check_subscriptions',
+      operation: { kind: 'check', url },
+      head: encodeCheck({ tracing: EMPTY, url }),
+      body: null,
+    });
+    if (answer.type !== 'check') throw unproven();
+    const { etag } = answer;
+    await this.#prove(answer, { kind: 'confirm-check', etag });
+    return sameBytes(etag, etagOf(url, wanted));
+  }
+
+  /** Makes a url's subscriptions just these, sorted as the etag wants them. @throws as {@link notify} does. */
+  async set(url: string, wanted: readonly Wanted[]): Promise<void> {
+    const etag = etagOf(url, wanted);
+    const { exacts, globs } = listsOf(wanted);
+    const answer = await this.#call({
+      path: '/v1/set_subscriptions',
+      operation: { kind: 'set', url, etag },
+      head: concat(...encodeSet({ tracing: EMPTY, url, etag }, exacts, globs)),
+      body: null,
+    });
+    if (answer.type !== 'generic') throw unproven();
+    await this.#prove(answer, { kind: 'confirm-set', etag });
   }
 
   async #change(
@@ -201,11 +230,6 @@ function unproven(): SottoError {
     'refused',
     'The answer is not one of that broadcaster: its authorization does not fit.',
   );
-}
-
-/** A message that is in memory, with its hash. */
-export function messageOfBytes(bytes: Bytes): { sha512: Bytes; body: MessageBody } {
-  return { sha512: primitives.sha512(bytes), body: { length: bytes.length, chunks: () => [bytes] } };
 }
 
 /** All pieces in one. */

@@ -10,6 +10,7 @@
 import type { Logger } from '../../app/message.ts';
 import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
 import { StreamReader } from '../../bytes/stream-reader.ts';
+import { encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/types.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
@@ -21,14 +22,14 @@ import {
 } from '../../wire/lonelyps-stateless.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
 import { collectMessage } from '../delivery/message.ts';
-import { type Inbox, ReceivedMessage } from './inbox.ts';
+import { challengeOf } from '../intent-query.ts';
+import type { Mailbox } from './mailbox.ts';
 
-/** One subscription as the receiver sees it. */
-export interface Mailbox {
-  /** As it was registered. */
+/** A mailbox under its urls, as they were registered. */
+export interface Registered {
+  readonly mailbox: Mailbox;
   readonly url: string;
   readonly recovery: string;
-  readonly inbox: Inbox;
   onMissed(topic: Bytes): void;
 }
 
@@ -47,32 +48,34 @@ const AWAY = 503;
 
 export class Receiver {
   readonly #options: ReceiverOptions;
-  readonly #receiving = new Map<string, Mailbox>();
-  readonly #recovering = new Map<string, Mailbox>();
+  readonly #receiving = new Map<string, Registered>();
+  readonly #recovering = new Map<string, Registered>();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
-  add(mailbox: Mailbox): void {
-    this.#receiving.set(new URL(mailbox.url).pathname, mailbox);
-    this.#recovering.set(new URL(mailbox.recovery).pathname, mailbox);
+  add(registered: Registered): void {
+    this.#receiving.set(new URL(registered.url).pathname, registered);
+    this.#recovering.set(new URL(registered.recovery).pathname, registered);
   }
 
-  remove(mailbox: Mailbox): void {
-    this.#receiving.delete(new URL(mailbox.url).pathname);
-    this.#recovering.delete(new URL(mailbox.recovery).pathname);
+  remove({ url, recovery }: Registered): void {
+    this.#receiving.delete(new URL(url).pathname);
+    this.#recovering.delete(new URL(recovery).pathname);
   }
 
   /** Answers one request. */
   async answer(request: HttpRequest): Promise<HttpResponse> {
     const { method, path } = request;
+    const challenge = method === 'GET' ? challengeOf(request.query) : null;
+    if (challenge !== null) return this.#confirmIntent(path, challenge);
     if (method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: EMPTY };
     const recovering = this.#recovering.get(path);
     try {
       if (recovering) return await this.#recover(request, recovering);
-      const mailbox = this.#receiving.get(path);
-      return mailbox ? await this.#receive(request, mailbox) : { status: 404, body: EMPTY };
+      const receiving = this.#receiving.get(path);
+      return receiving ? await this.#receive(request, receiving) : { status: 404, body: EMPTY };
     } catch (error) {
       this.#options.log.debug({ error, path }, 'a delivery was not taken');
       const isTheirs = error instanceof SottoError && error.code === 'invalid_message';
@@ -80,7 +83,14 @@ export class Receiver {
     }
   }
 
-  async #receive({ body, header }: HttpRequest, { url, inbox }: Mailbox): Promise<HttpResponse> {
+  /** Whether it was this subscriber that asked for messages there, or to be told there of what it misses. */
+  #confirmIntent(path: string, challenge: string): HttpResponse {
+    if (!this.#receiving.has(path) && !this.#recovering.has(path)) return { status: 404, body: EMPTY };
+    const headers = { 'content-type': 'text/plain', 'x-content-type-options': 'nosniff' };
+    return { status: 200, headers, body: encodeUtf8(challenge) };
+  }
+
+  async #receive({ body, header }: HttpRequest, { url, mailbox }: Registered): Promise<HttpResponse> {
     const sha512 = decodeReprDigest(header('repr-digest') ?? '');
     if (sha512 === null) return { status: BAD, body: EMPTY };
     const reader = new StreamReader(body);
@@ -90,26 +100,27 @@ export class Receiver {
       return { status: REFUSED, body: EMPTY };
     }
     const { maxMessage, spoolSize, auth } = this.#options;
-    if (length > maxMessage || !inbox.hasRoom) return { status: AWAY, body: EMPTY };
+    if (length > maxMessage || !mailbox.inbox.hasRoom) return { status: AWAY, body: EMPTY };
     const message = await collectMessage(reader.rest(), { length: Number(length), sha512 }, spoolSize);
-    if (!inbox.hasRoom) {
+    const isWanted = mailbox.wants(topic);
+    if (!isWanted || !(await mailbox.take({ topic, identifier, body: message }))) {
       await message.remove();
-      return { status: AWAY, body: EMPTY };
+      if (isWanted) return { status: AWAY, body: EMPTY };
     }
-    inbox.put(new ReceivedMessage(topic, identifier, message));
-    const confirmed: SignedOperation = { kind: 'confirm-receive', identifier, subscribers: 1, url };
+    const subscribers = isWanted ? 1 : 0;
+    const confirmed: SignedOperation = { kind: 'confirm-receive', identifier, subscribers, url };
     const authorization = await auth.toBroadcaster.authorize({ operation: confirmed, tracing: EMPTY });
-    return answered({ type: 'confirm-receive', authorization, tracing: EMPTY, identifier, subscribers: 1 });
+    return answered({ type: 'confirm-receive', authorization, tracing: EMPTY, identifier, subscribers });
   }
 
-  async #recover({ body, header }: HttpRequest, mailbox: Mailbox): Promise<HttpResponse> {
+  async #recover({ body, header }: HttpRequest, registered: Registered): Promise<HttpResponse> {
     const { tracing, topic } = await readMissed(new StreamReader(body));
-    const { recovery } = mailbox;
+    const { recovery } = registered;
     const operation: SignedOperation = { kind: 'missed', recovery, topic };
     if (!(await this.#isProven(header('authorization'), operation, tracing))) {
       return { status: REFUSED, body: EMPTY };
     }
-    mailbox.onMissed(topic);
+    registered.onMissed(topic);
     const confirmed: SignedOperation = { kind: 'confirm-missed', topic, url: recovery };
     const authorization = await this.#options.auth.toBroadcaster.authorize({
       operation: confirmed,

@@ -1,67 +1,33 @@
-import { sockets } from '#sockets';
-import { type Logger, SILENT } from '../../app/message.ts';
-import { assertNumber } from '../../bytes/assert.ts';
+import { primitives } from '#crypto';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
-import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
-import { told } from '../../transport/listen.ts';
-import { formatUrl, parseUrl, type RoadUrl } from '../../transport/url.ts';
-import { type AuthConfig, noneAuth } from '../authorization/authorization.ts';
+import type { HttpRequest, HttpResponse } from '../../platform/types.ts';
+import { Counters } from '../../sealed/counters.ts';
+import { sealedTopics, type TopicSeal } from '../sealed-topics.ts';
 import type { Pattern } from '../stores/store.ts';
-import { BroadcasterCalls, bytesOf, messageOfBytes } from './calls.ts';
-import { Inbox, type ReceivedMessage } from './inbox.ts';
-import { type Mailbox, Receiver } from './receiver.ts';
-import { Renewal } from './renewal.ts';
+import { BroadcasterCalls, bytesOf } from './calls.ts';
+import { Mailbox } from './mailbox.ts';
+import { MovingRoad } from './moving-road.ts';
+import {
+  type ResolvedSubscriberOptions,
+  resolveSubscriber,
+  type SubscribeOptions,
+  type SubscriberOptions,
+} from './options.ts';
+import { type Body, prepareBody } from './outgoing-body.ts';
+import { Receiver } from './receiver.ts';
+import type { Road } from './road.ts';
+import { Subscription } from './subscription.ts';
+import { WebhookRoad } from './webhook-road.ts';
+import { WebSocketRoad } from './websocket-road.ts';
 
-export interface SubscriberOptions {
-  /** Where broadcasters are, in the order in which they are asked: `http://host:3003`. */
-  readonly broadcasters: string | readonly string[];
-  /** What the broadcasters have. Default none. */
-  readonly auth?: AuthConfig;
-  /** Where messages come in: `http://HOST:PORT`; port 0 takes a free one. Needed for subscribing. */
-  readonly listen?: string;
-  /** The address that broadcasters know it by, where that is another: behind a proxy, for instance. */
-  readonly publicUrl?: string;
-  /** Messages of one subscription that wait to be read; more are announced as missed. Default 1000. */
-  readonly maxWaiting?: number;
-  /** Bytes of one message. Default 16 GiB. */
-  readonly maxMessage?: number;
-  /** Longer messages go to disk until they are read, bytes. Default 10 MiB. */
-  readonly spoolSize?: number;
-  /** One call's time, ms. Default 30 000. */
-  readonly timeout?: number;
-  /** Rounds through all broadcasters after the first. Default 2. */
-  readonly retries?: number;
-  /** Default silent. */
-  readonly log?: Logger;
-}
-
-export interface SubscribeOptions {
-  /** Topics; text stands for its UTF-8. */
-  readonly exact?: readonly (string | Bytes)[];
-  /** Globs as SQLite has them: `orders/*`. */
-  readonly glob?: readonly string[];
-  /** Called when a message on this topic could not be delivered: fetch what it was about from where it is kept. */
-  readonly onMissed?: (topic: Bytes) => void;
-  /** The end of its url, which stays the same over restarts. Default its number. */
-  readonly name?: string;
-  /** Stays subscribed when it is closed, so that a process that comes back is told what it missed. Default false. */
-  readonly keep?: boolean;
-}
-
-const GIBIBYTE = 1024 ** 3;
-const HEADERS_TIMEOUT = 10_000;
-const RECEIVER_LIMITS = {
-  maxConnections: 1024,
-  maxConnectionsPerHost: 256,
-  idleTimeout: 60_000,
-  headersTimeout: HEADERS_TIMEOUT,
-  maxMessage: 1,
-} as const;
+const IDENTIFIER_SIZE = 16;
+/** Between two rounds through the broadcasters, ms. */
+const FIRST_PAUSE = 250;
 
 /**
- * Hears of topics by webhook, and tells of them.
+ * Hears of topics by webhook or WebSocket, and tells of them.
  *
  * @example
  * ```ts
@@ -77,67 +43,86 @@ const RECEIVER_LIMITS = {
  * ```
  */
 export class Subscriber implements AsyncDisposable {
-  readonly #calls: BroadcasterCalls;
+  readonly #options: ResolvedSubscriberOptions;
+  readonly #counters = new Counters();
+  readonly #seal: TopicSeal | null;
   readonly #receiver: Receiver;
+  readonly #webhooks: WebhookRoad;
+  readonly #road: Road;
   readonly #subscriptions = new Set<Subscription>();
-  readonly #maxWaiting: number;
   readonly #names = new Set<string>();
-  readonly #log: Logger;
-  #base: string | null = null;
-  #socket: BoundSocket | null = null;
   #count = 0;
 
   /**
-   * Listens where it should; nothing is asked of a broadcaster yet.
+   * Listens where it should, and connects where it should. By `http` nothing is asked of a broadcaster yet; by `both` the
+   * connection comes when it can.
    *
-   * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
+   * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`; by `websocket` `unreachable`.
    */
   static async connect(options: SubscriberOptions): Promise<Subscriber> {
-    const subscriber = new Subscriber(options);
-    if (options.listen !== undefined) await subscriber.#listen(parseUrl(options.listen), options.publicUrl);
-    return subscriber;
+    const resolved = resolveSubscriber(options);
+    const calls = new BroadcasterCalls({
+      ...resolved,
+      backoff: { first: FIRST_PAUSE, tries: resolved.retries + 1 },
+    });
+    const receiver = new Receiver(resolved);
+    const webhooks = new WebhookRoad({ calls, receiver, log: resolved.log });
+    const { listen, publicUrl, transport } = resolved;
+    if (listen !== undefined) await webhooks.listen(listen, publicUrl);
+    else if (publicUrl !== undefined) webhooks.mountedAt(publicUrl);
+    if (transport === 'http') return new Subscriber(resolved, receiver, webhooks, webhooks);
+    const webSocket = new WebSocketRoad({
+      ...resolved,
+      backoff: { first: FIRST_PAUSE, tries: Number.POSITIVE_INFINITY },
+      urlOf: (mailbox) => webhooks.urlOf(mailbox),
+    });
+    if (transport === 'websocket') await webSocket.open();
+    else webSocket.start();
+    const road = transport === 'websocket' ? webSocket : new MovingRoad(webhooks, webSocket);
+    return new Subscriber(resolved, receiver, webhooks, road);
   }
 
-  private constructor(options: SubscriberOptions) {
-    const {
-      auth = noneAuth(),
-      log = SILENT,
-      maxMessage = 16 * GIBIBYTE,
-      spoolSize = 10 * 1024 * 1024,
-    } = options;
-    const { timeout = 30_000, retries = 2, maxWaiting = 1000 } = options;
-    for (const [name, value] of Object.entries({ maxMessage, spoolSize, retries }))
-      assertNumber(value, name, 0);
-    assertNumber(timeout, 'timeout', 1, 2 ** 31 - 1);
-    assertNumber(maxWaiting, 'maxWaiting', 1);
-    const broadcasters = addressesOf(options.broadcasters);
-    const backoff = { first: 250, tries: retries + 1 };
-    this.#calls = new BroadcasterCalls({ broadcasters, auth, timeout, retries, backoff });
-    this.#receiver = new Receiver({ auth, maxMessage, spoolSize, log });
-    this.#maxWaiting = maxWaiting;
-    this.#log = log;
+  private constructor(
+    options: ResolvedSubscriberOptions,
+    receiver: Receiver,
+    webhooks: WebhookRoad,
+    road: Road,
+  ) {
+    this.#options = options;
+    this.#receiver = receiver;
+    this.#webhooks = webhooks;
+    this.#road = road;
+    this.#seal = options.keyring === undefined ? null : sealedTopics({ keyring: options.keyring });
   }
 
-  /** Where broadcasters reach it; null where it does not listen. */
+  /** Where broadcasters reach it; null where they do not. */
   get address(): string | null {
-    return this.#base;
+    return this.#webhooks.address;
+  }
+
+  /** How often each thing happened, such as `sealed_unopened`, or what became of messages handed to an app. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters.snapshot();
   }
 
   /**
    * Tells everybody who has subscribed to a topic.
    *
-   * @param body text stands for its UTF-8; what comes in pieces is read whole first, since its hash goes before it.
+   * @param body text stands for its UTF-8. A file is read twice; what comes in pieces is first kept, on disk where it is
+   * long, since its hash goes before it. What is sealed is held in memory, 64 MiB at the most.
    * @returns how many confirmed it.
    * @throws StatusError where a broadcaster refuses; SottoError `unreachable` where none can be reached (it may have
-   * been delivered all the same), `refused` for an answer that is not proven.
+   * been delivered all the same), `refused` for an answer that is not proven, `body_too_large`, `file_unreadable`.
    */
-  async notify(
-    topic: string | Bytes,
-    body: string | Bytes | AsyncIterable<Bytes> | Iterable<Bytes>,
-  ): Promise<{ notified: number }> {
-    const bytes = await wholeOf(body);
-    const message = messageOfBytes(bytes);
-    return { notified: await this.#calls.notify(topicOf(topic), message.sha512, message.body) };
+  async notify(topic: string | Bytes, body: Body): Promise<{ notified: number }> {
+    const name = topicOf(topic);
+    const { body: message, sha512 } = await this.#prepared(name, body);
+    try {
+      const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
+      return { notified: await this.#road.notify({ topic: name, identifier, sha512, body: message }) };
+    } finally {
+      await message.remove();
+    }
   }
 
   /**
@@ -146,31 +131,25 @@ export class Subscriber implements AsyncDisposable {
    * @throws StatusError where a broadcaster refuses; SottoError `unreachable`, `refused`, `invalid_option`.
    */
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const base = this.#requireBase();
-    const patterns = patternsOf(options);
-    const path = this.#pathFor(options.name);
-    const mailbox: Mailbox = {
-      url: `${base}/v1/receive${path}`,
-      recovery: `${base}/v1/recover${path}`,
-      inbox: new Inbox(this.#maxWaiting),
-      onMissed: (topic) => {
-        renewal.soon(topic);
-        options.onMissed?.(topic);
-      },
-    };
-    const renewal = new Renewal({
-      subscribe: () => this.#ask(mailbox, patterns),
-      onGap: (topic) => options.onMissed?.(topic),
-      log: this.#log,
+    const { onMissed = () => {}, keep = false } = options;
+    const mailbox = new Mailbox({
+      name: this.#nameFor(options.name),
+      patterns: patternsOf(options),
+      seal: this.#seal,
+      maxWaiting: this.#options.maxWaiting,
+      onMissed,
+      onUnopened: () => this.#counters.add('sealed_unopened'),
     });
-    this.#receiver.add(mailbox);
-    const subscription = new Subscription(mailbox.inbox, async () => {
-      await renewal.close();
-      await this.#end(subscription, mailbox, patterns, options);
+    const subscription = new Subscription({
+      mailbox,
+      transport: this.#options.transport === 'http' ? 'http' : 'ws',
+      seal: this.#seal,
+      counters: this.#counters,
+      end: () => this.#end(subscription, mailbox, keep),
     });
     this.#subscriptions.add(subscription);
     try {
-      await this.#ask(mailbox, patterns);
+      await this.#road.subscribe(mailbox);
     } catch (error) {
       await subscription.close().catch(() => {}); // the first error says why
       throw error;
@@ -178,12 +157,21 @@ export class Subscriber implements AsyncDisposable {
     return subscription;
   }
 
+  /**
+   * Answers a broadcaster's request that came to a server of one's own, which `publicUrl` names: anything below
+   * `/v1/receive` and `/v1/recover`.
+   */
+  answer(request: HttpRequest): Promise<HttpResponse> {
+    return this.#receiver.answer(request);
+  }
+
   /** Ends every subscription, then stops listening. */
   async close(): Promise<void> {
     const ends = await Promise.allSettled(
       [...this.#subscriptions].map((subscription) => subscription.close()),
     );
-    await this.#socket?.close();
+    await this.#road.close();
+    await this.#webhooks.close();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -192,34 +180,16 @@ export class Subscriber implements AsyncDisposable {
     return this.close();
   }
 
-  async #listen(url: RoadUrl, publicUrl: string | undefined): Promise<void> {
-    if (url.scheme !== 'http')
-      throw new SottoError('invalid_url', 'A subscriber listens at http://HOST:PORT.');
-    this.#socket = await told(
-      url,
-      sockets.listenHttpStreams({
-        host: url.host,
-        port: url.port,
-        reusePort: false,
-        limits: RECEIVER_LIMITS,
-        onRequest: (request: HttpRequest): Promise<HttpResponse> => this.#receiver.answer(request),
-        channelHandler: () => null,
-        onDrop: () => {},
-      }),
-    );
-    this.#base = (publicUrl ?? formatUrl({ ...url, port: this.#socket.port })).replace(/\/$/, '');
-  }
-
-  #requireBase(): string {
-    if (this.#base !== null) return this.#base;
-    throw new SottoError(
-      'invalid_option',
-      'listen is missing: messages need a place to come in, such as http://127.0.0.1:3002.',
-    );
+  async #prepared(topic: Bytes, body: Body): ReturnType<typeof prepareBody> {
+    const prepared = await prepareBody(body, this.#options.spoolSize);
+    if (!this.#seal?.covers(topic)) return prepared;
+    const plain = await bytesOf(prepared.body.chunks());
+    await prepared.body.remove();
+    return prepareBody(this.#seal.seal(topic, plain), this.#options.spoolSize);
   }
 
   /** The first has the usual url. */
-  #pathFor(name: string | undefined): string {
+  #nameFor(name: string | undefined): string {
     this.#count += 1;
     const chosen = name ?? (this.#count === 1 ? '' : String(this.#count));
     if (!/^[\w.-]*$/.test(chosen) || this.#names.has(chosen)) {
@@ -229,76 +199,19 @@ export class Subscriber implements AsyncDisposable {
       );
     }
     this.#names.add(chosen);
-    return chosen === '' ? '' : `/${chosen}`;
+    return chosen;
   }
 
-  /** Whether a broadcaster did not know some of it. */
-  async #ask({ url, recovery }: Mailbox, patterns: readonly Pattern[]): Promise<boolean> {
-    let isNew = false;
-    for (const pattern of patterns) {
-      if (await this.#calls.subscribe(url, { pattern, recovery })) isNew = true;
-    }
-    return isNew;
-  }
-
-  async #end(
-    subscription: Subscription,
-    mailbox: Mailbox,
-    patterns: readonly Pattern[],
-    { keep = false }: SubscribeOptions,
-  ): Promise<void> {
+  async #end(subscription: Subscription, mailbox: Mailbox, keep: boolean): Promise<void> {
     this.#subscriptions.delete(subscription);
     try {
-      if (!keep) for (const pattern of patterns) await this.#calls.unsubscribe(mailbox.url, pattern);
+      await this.#road.unsubscribe(mailbox, keep);
     } finally {
-      this.#receiver.remove(mailbox);
+      this.#names.delete(mailbox.name);
       mailbox.inbox.close();
       await mailbox.inbox.discard();
     }
   }
-}
-
-/** Messages as they come, each once it is asked for. */
-export class Subscription implements AsyncIterable<ReceivedMessage>, AsyncDisposable {
-  readonly #inbox: Inbox;
-  readonly #end: () => Promise<void>;
-  #closed: Promise<void> | null = null;
-
-  constructor(inbox: Inbox, end: () => Promise<void>) {
-    this.#inbox = inbox;
-    this.#end = end;
-  }
-
-  /** A message's body can be read until the next is asked for. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
-    for (;;) {
-      const message = await this.#inbox.take();
-      if (message === null) return;
-      yield message;
-    }
-  }
-
-  /** Unsubscribes (unless it should be kept); what was not read is given up. */
-  close(): Promise<void> {
-    this.#closed ??= this.#end();
-    return this.#closed;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
-
-function addressesOf(broadcasters: string | readonly string[]): readonly string[] {
-  const addresses = typeof broadcasters === 'string' ? [broadcasters] : broadcasters;
-  if (addresses.length === 0) throw new SottoError('invalid_option', 'broadcasters names none.');
-  for (const address of addresses) {
-    const { scheme } = parseUrl(address);
-    if (scheme !== 'http' && scheme !== 'https') {
-      throw new SottoError('invalid_url', `${address} is no broadcaster; http://HOST:PORT is.`);
-    }
-  }
-  return addresses;
 }
 
 function patternsOf({ exact = [], glob = [] }: SubscribeOptions): readonly Pattern[] {
@@ -312,9 +225,4 @@ function patternsOf({ exact = [], glob = [] }: SubscribeOptions): readonly Patte
 
 function topicOf(topic: string | Bytes): Bytes {
   return typeof topic === 'string' ? encodeUtf8(topic) : topic;
-}
-
-async function wholeOf(body: string | Bytes | AsyncIterable<Bytes> | Iterable<Bytes>): Promise<Bytes> {
-  if (typeof body === 'string') return encodeUtf8(body);
-  return body instanceof Uint8Array ? body : bytesOf(body);
 }

@@ -1,21 +1,27 @@
 /** Who hears of a topic: every subscription in memory, so that no notification waits for a database. */
 
 import { type Bytes, mapKey } from '../../bytes/bytes.ts';
-import type { Subscription } from '../stores/store.ts';
+import type { Pattern } from '../stores/store.ts';
 import { GlobIndex } from './glob-index.ts';
 
-export class TopicIndex {
-  /** By topic: one, as most topics have, or several. */
-  readonly #exacts = new Map<string, Subscription | Subscription[]>();
+interface Indexed {
+  /** Of this kind of pattern. */
+  readonly id: number;
+  readonly pattern: Pattern;
+}
+
+export class TopicIndex<T extends Indexed> {
+  /** By topic: one, as most topics have, or several by their ids. */
+  readonly #exacts = new Map<string, T | Map<number, T>>();
   readonly #globs = new GlobIndex<number>();
-  readonly #byGlobId = new Map<number, Subscription>();
+  readonly #byGlobId = new Map<number, T>();
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  add(subscription: Subscription): void {
+  add(subscription: T): void {
     const { pattern, id } = subscription;
     if (pattern.kind === 'glob') {
       if (this.#byGlobId.has(id)) return;
@@ -25,7 +31,7 @@ export class TopicIndex {
     this.#size += 1;
   }
 
-  remove({ pattern, id }: Subscription): void {
+  remove({ pattern, id }: T): void {
     if (pattern.kind === 'glob') {
       if (!this.#byGlobId.delete(id)) return;
       this.#globs.remove(pattern.glob, id);
@@ -33,34 +39,43 @@ export class TopicIndex {
     this.#size -= 1;
   }
 
-  /** Exact ones first; a url with several patterns that fit comes once for each. */
-  match(topic: Bytes): readonly Subscription[] {
-    const found = listOf(this.#exacts.get(mapKey(topic)));
-    const byGlob = this.#globs.match(topic).flatMap((id) => this.#byGlobId.get(id) ?? []);
-    return byGlob.length === 0 ? found : [...found, ...byGlob];
+  /** Exact ones first. */
+  match(topic: Bytes): readonly T[] {
+    const known = this.#exacts.get(mapKey(topic));
+    const found = known === undefined ? [] : known instanceof Map ? [...known.values()] : [known];
+    for (const id of this.#globs.match(topic)) {
+      const byGlob = this.#byGlobId.get(id);
+      if (byGlob) found.push(byGlob);
+    }
+    return found;
   }
 
-  #addExact(name: string, subscription: Subscription): boolean {
+  #addExact(name: string, subscription: T): boolean {
     const known = this.#exacts.get(name);
     if (known === undefined) this.#exacts.set(name, subscription);
-    else if (listOf(known).some(({ id }) => id === subscription.id)) return false;
-    else if (Array.isArray(known)) known.push(subscription);
-    else this.#exacts.set(name, [known, subscription]);
+    else if (known instanceof Map) {
+      if (known.has(subscription.id)) return false;
+      known.set(subscription.id, subscription);
+    } else if (known.id === subscription.id) return false;
+    else
+      this.#exacts.set(
+        name,
+        new Map([
+          [known.id, known],
+          [subscription.id, subscription],
+        ]),
+      );
     return true;
   }
 
   #removeExact(name: string, id: number): boolean {
-    const known = listOf(this.#exacts.get(name));
-    const left = known.filter((each) => each.id !== id);
-    if (left.length === known.length) return false;
-    const [only] = left;
-    if (only === undefined) this.#exacts.delete(name);
-    else this.#exacts.set(name, left.length === 1 ? only : left);
-    return true;
+    const known = this.#exacts.get(name);
+    if (known instanceof Map) {
+      if (!known.delete(id)) return false;
+      const [only] = known.values();
+      if (known.size === 1 && only) this.#exacts.set(name, only);
+      return true;
+    }
+    return known?.id === id && this.#exacts.delete(name);
   }
-}
-
-function listOf(known: Subscription | Subscription[] | undefined): readonly Subscription[] {
-  if (known === undefined) return [];
-  return Array.isArray(known) ? known : [known];
 }

@@ -1,0 +1,305 @@
+/**
+ * What one connection is to get: one after the other, and no more unconfirmed than may be. What it will not get it has
+ * missed, and is told so as soon as there is room.
+ *
+ * Source: specs/lonelyps.md, sections 5 to 7.
+ */
+
+import { type Bytes, EMPTY, mapKey, sameBytes } from '../../bytes/bytes.ts';
+import { SottoError } from '../../errors.ts';
+import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
+import { encodeToSubscriber, type ToSubscriber } from '../../wire/lonelyps-stateful.ts';
+import type { Authorizer } from '../authorization/authorization.ts';
+import type { Notification, Outcome } from '../delivery/fan-out.ts';
+import type { LiveDelivery } from '../delivery/live.ts';
+import type { MessageBody } from '../delivery/poster.ts';
+import { Fifo } from '../fifo.ts';
+import type { ConnectionUrls } from '../stateful/connection-urls.ts';
+import type { Outgoing } from '../stateful/outgoing.ts';
+import { asOnePart, partSize, partsOf } from '../stateful/parts.ts';
+
+export interface DeliveriesOptions {
+  readonly urls: ConnectionUrls;
+  readonly outgoing: Outgoing;
+  /** Proves the broadcaster. */
+  readonly authorizer: Authorizer;
+  /** The message as this connection takes it. */
+  readonly encode: (body: Notification) => Promise<EncodedMessage> | EncodedMessage;
+  /** Deliveries that may wait; more are missed. */
+  readonly maxWaiting: number;
+  /** A delivery that has waited so long is missed, ms; and a subscriber that confirms nothing for so long is gone. */
+  readonly timeout: number;
+  readonly now: () => number;
+  /** Ends the connection. */
+  readonly onFailure: (why: unknown) => void;
+  readonly onEvent: (event: string) => void;
+}
+
+/** A message as it is transferred: compressed, or as it was. */
+export interface EncodedMessage {
+  readonly compressor: bigint;
+  readonly body: MessageBody;
+  /** Of that body. */
+  readonly sha512: Bytes;
+}
+
+interface Waiting extends LiveDelivery {
+  readonly since: number;
+}
+
+/** What the subscriber has yet to say: that it goes on after a part, or that it has it all. */
+interface Unconfirmed {
+  readonly identifier: Bytes;
+  /** Null for the last. */
+  readonly part: bigint | null;
+  readonly size: number;
+  readonly delivery: LiveDelivery;
+}
+
+/** Unconfirmed at one time: parts, and bytes of them (one longer part may always be). */
+const MOST_PARTS = 64;
+const MOST_BYTES = 1024 * 1024;
+/** Topics that one connection may have missed and not been told of; with more it is ended, which says the same. */
+const MOST_MISSED = 1000;
+
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+  readonly #waiting = new Fifo<Waiting>();
+  readonly #missed = new Map<string, Bytes>();
+  readonly #unconfirmed = new Fifo<Unconfirmed>();
+  #unconfirmedBytes = 0;
+  #progressAt: number;
+  #sending = false;
+  #current: LiveDelivery | null = null;
+  #onRoom: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+    this.#progressAt = options.now();
+  }
+
+  /** Deliveries that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  add(delivery: LiveDelivery): void {
+    const { maxWaiting, now } = this.#options;
+    if (this.#closed) return delivery.settle(failed('its connection has ended'));
+    if (this.#waiting.size >= maxWaiting)
+      return this.#miss(delivery, 'too many deliveries to it are waiting');
+    this.#waiting.push({ ...delivery, since: now() });
+    this.#send();
+  }
+
+  /** A part of a message was taken. @throws SottoError `invalid_message` for one that was not expected. */
+  goneOn(identifier: Bytes, part: bigint): void {
+    this.#confirmed(identifier, part);
+  }
+
+  /** A whole message was taken. @throws SottoError `invalid_message` for one that was not expected. */
+  received(identifier: Bytes, subscribers: number): void {
+    this.#confirmed(identifier, null).settle({ state: 'received', subscribers });
+    this.#options.onEvent('delivery_received');
+  }
+
+  /** Gives up what has waited too long, and a subscriber that is silent. */
+  expire(): void {
+    const { now, timeout, onFailure } = this.#options;
+    const before = now() - timeout;
+    if (this.#unconfirmed.size > 0 && this.#progressAt < before) {
+      return onFailure(new SottoError('timeout', 'It confirms nothing.'));
+    }
+    for (let oldest = this.#waiting.peek(); oldest && oldest.since < before; oldest = this.#waiting.peek()) {
+      this.#waiting.shift();
+      this.#miss(oldest, 'it has waited too long');
+    }
+  }
+
+  /** Whatever was not confirmed has failed. */
+  close(): void {
+    this.#closed = true;
+    const unconfirmed = this.#unconfirmed.drain().map(({ delivery }) => delivery);
+    const left = new Set<LiveDelivery>([...unconfirmed, ...this.#waiting.drain()]);
+    if (this.#current) left.add(this.#current);
+    this.#current = null;
+    this.#onRoom?.();
+    for (const delivery of left) delivery.settle(failed('its connection has ended'));
+  }
+
+  #miss(delivery: LiveDelivery, why: string): void {
+    this.#options.onEvent('delivery_failed');
+    delivery.settle(failed(why));
+    if (delivery.hasFallback) return;
+    const { topic } = delivery.notification;
+    this.#missed.set(mapKey(topic), topic);
+    if (this.#missed.size > MOST_MISSED) {
+      return this.#options.onFailure(
+        new SottoError('too_many_requests', 'It has missed too much to be told.'),
+      );
+    }
+    this.#send();
+  }
+
+  /** Sends what there is room for, within this turn where nothing has to be waited for. */
+  #send(): void {
+    if (this.#sending) return;
+    this.#sending = true;
+    const sent = this.#sendNext();
+    if (!sent) {
+      this.#sending = false;
+      return;
+    }
+    sent.then(
+      () => {
+        this.#sending = false;
+        this.#send();
+      },
+      (error: unknown) => this.#options.onFailure(error),
+    );
+  }
+
+  /** A promise where something had to be waited for: then it is not known whether that was all. */
+  #sendNext(): Promise<void> | undefined {
+    while (!this.#closed) {
+      if (!this.#hasRoom) return undefined;
+      const [missed] = this.#missed.values();
+      const delivery = missed ? undefined : this.#waiting.shift();
+      if (!missed && !delivery) return undefined;
+      const sent = missed ? this.#sendMissed(missed) : delivery && this.#sendDelivery(delivery);
+      if (sent) return sent;
+    }
+    return undefined;
+  }
+
+  async #sendMissed(topic: Bytes): Promise<void> {
+    this.#missed.delete(mapKey(topic));
+    const operation: SignedOperation = {
+      kind: 'missed',
+      recovery: this.#options.urls.nextBroadcaster(),
+      topic,
+    };
+    const authorization = await this.#options.authorizer.authorize({ operation, tracing: EMPTY });
+    this.#push({ type: 'missed', authorization, tracing: EMPTY, topic });
+    this.#options.onEvent('missed_announced');
+  }
+
+  #sendDelivery(delivery: LiveDelivery): Promise<void> | undefined {
+    this.#current = delivery;
+    const encoded = this.#options.encode(delivery.notification);
+    if (encoded instanceof Promise) return encoded.then((message) => this.#sendMessage(delivery, message));
+    return this.#sendMessage(delivery, encoded);
+  }
+
+  #sendMessage(delivery: LiveDelivery, message: EncodedMessage): Promise<void> | undefined {
+    const { topic, identifier } = delivery.notification;
+    const url = this.#options.urls.nextBroadcaster();
+    const operation: SignedOperation = { kind: 'receive', url, topic, identifier, sha512: message.sha512 };
+    const body = asOnePart(message.body);
+    if (!body) return this.#sendParts(delivery, message, operation);
+    const authorization = this.#options.authorizer.authorize({ operation, tracing: EMPTY });
+    if (authorization instanceof Promise) {
+      return authorization.then((proof) => this.#sendOnly(delivery, message, proof, body));
+    }
+    return this.#sendOnly(delivery, message, authorization, body);
+  }
+
+  #sendOnly(
+    delivery: LiveDelivery,
+    message: EncodedMessage,
+    authorization: string | null,
+    body: Bytes,
+  ): undefined {
+    this.#sendStart(delivery, message, authorization, body);
+    this.#current = null;
+  }
+
+  async #sendParts(
+    delivery: LiveDelivery,
+    message: EncodedMessage,
+    operation: SignedOperation,
+  ): Promise<void> {
+    const { identifier } = delivery.notification;
+    const { length } = message.body;
+    let part = 0n;
+    let sent = 0;
+    for await (const body of partsOf(message.body, partSize(length))) {
+      // All parts bear the url of the first: the original's subscriber counts no other, ours knows.
+      const authorization = await this.#options.authorizer.authorize({ operation, tracing: EMPTY });
+      while (!this.#hasRoom && !this.#closed) await this.#room();
+      if (this.#closed) return;
+      sent += body.length;
+      if (part === 0n) this.#sendStart(delivery, message, authorization, body);
+      else {
+        this.#expect(delivery, sent === length ? null : part, body.length);
+        this.#push({ type: 'receive-stream-part', authorization, tracing: EMPTY, identifier, part, body });
+      }
+      part += 1n;
+    }
+    this.#current = null;
+  }
+
+  #sendStart(
+    delivery: LiveDelivery,
+    { compressor, body: whole, sha512 }: EncodedMessage,
+    authorization: string | null,
+    body: Bytes,
+  ): void {
+    const { topic, identifier, body: plain } = delivery.notification;
+    this.#expect(delivery, body.length === whole.length ? null : 0n, body.length);
+    this.#push({
+      type: 'receive-stream-start',
+      authorization,
+      tracing: EMPTY,
+      identifier,
+      topic,
+      compressor,
+      compressedLength: BigInt(whole.length),
+      decompressedLength: BigInt(plain.length),
+      sha512,
+      body,
+    });
+  }
+
+  #expect(delivery: LiveDelivery, part: bigint | null, size: number): void {
+    if (this.#unconfirmed.size === 0) this.#progressAt = this.#options.now();
+    this.#unconfirmed.push({ identifier: delivery.notification.identifier, part, size, delivery });
+    this.#unconfirmedBytes += size;
+  }
+
+  #confirmed(identifier: Bytes, part: bigint | null): LiveDelivery {
+    const expected = this.#unconfirmed.peek();
+    if (!expected || expected.part !== part || !sameBytes(expected.identifier, identifier)) {
+      throw new SottoError('invalid_message', 'It confirms what it was not sent, or out of turn.');
+    }
+    this.#unconfirmed.shift();
+    this.#unconfirmedBytes -= expected.size;
+    this.#progressAt = this.#options.now();
+    this.#onRoom?.();
+    this.#send();
+    return expected.delivery;
+  }
+
+  get #hasRoom(): boolean {
+    const { size } = this.#unconfirmed;
+    return size === 0 || (size < MOST_PARTS && this.#unconfirmedBytes < MOST_BYTES);
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = () => {
+        this.#onRoom = null;
+        resolve();
+      };
+    });
+  }
+
+  #push(message: ToSubscriber): void {
+    this.#options.outgoing.push(encodeToSubscriber(message));
+  }
+}
+
+function failed(why: string): Outcome {
+  return { state: 'failed', why };
+}

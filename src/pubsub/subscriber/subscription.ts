@@ -1,0 +1,53 @@
+import type { App } from '../../app/app.ts';
+import type { Counters } from '../../sealed/counters.ts';
+import { type AttachOptions, attachTo } from '../attach.ts';
+import type { TopicSeal } from '../sealed-topics.ts';
+import type { ReceivedMessage } from './inbox.ts';
+import type { Mailbox } from './mailbox.ts';
+
+interface SubscriptionOptions {
+  readonly mailbox: Mailbox;
+  readonly transport: 'http' | 'ws';
+  readonly seal: TopicSeal | null;
+  readonly counters: Counters;
+  readonly end: () => Promise<void>;
+}
+
+/** Messages as they come, each once it is asked for. */
+export class Subscription implements AsyncIterable<ReceivedMessage>, AsyncDisposable {
+  readonly #options: SubscriptionOptions;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+  }
+
+  /** A message's body can be read until the next is asked for. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
+    for (;;) {
+      const message = await this.#options.mailbox.inbox.take();
+      if (message === null) return;
+      yield message;
+    }
+  }
+
+  /**
+   * Hands messages to an app: one on topic `x/y` goes to the route `/x/y`. Resolves when the subscription has ended.
+   *
+   * @throws SottoError `invalid_option`.
+   */
+  attach(app: App, options: AttachOptions = {}): Promise<void> {
+    const { transport, seal, counters } = this.#options;
+    return attachTo(app, this, { transport, seal, counters, ...options });
+  }
+
+  /** Unsubscribes (unless it should be kept); what was not read is given up. */
+  close(): Promise<void> {
+    this.#closed ??= this.#options.end();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
