@@ -79,7 +79,7 @@ export interface Primitives {
 }
 
 /** A digest that is being made. */
-interface RunningHash {
+export interface RunningHash {
   update(data: Bytes): void;
   /** Once, at the end. */
   digest(): Bytes;
@@ -155,6 +155,15 @@ export interface Spool {
   remove(): Promise<void>;
 }
 
+/** A file that is being read. */
+export interface StoredFile {
+  /** Bytes. */
+  readonly length: number;
+  /** From its start, as often as it is asked for. */
+  chunks(): AsyncIterable<Bytes>;
+  close(): Promise<void>;
+}
+
 /** What tells one state of a file from another, without reading it. */
 export interface FileStamp {
   readonly size: number;
@@ -228,6 +237,53 @@ export interface Threads {
   ): Thread;
   /** In a thread: hears what was posted to it, and answers. */
   serve(onMessage: (message: unknown, post: (message: unknown) => void) => void): void;
+}
+
+/** How a frame of zstd is made. */
+export interface ZstdOptions {
+  /** Up to 22: more is smaller and slower. With a dictionary, what is short may be done at another that is both better. */
+  readonly level: number;
+  /** Raw content, or one in zstd's own format. */
+  readonly dictionary: Bytes | null;
+}
+
+/** What a frame of zstd must hold. */
+export interface ZstdContent {
+  readonly dictionary: Bytes | null;
+  /** Uncompressed, bytes: just that many. */
+  readonly length: number;
+}
+
+/**
+ * zstd (RFC 8878). Frames are made without the content's size and without a dictionary's id; with a checksum where there
+ * is a dictionary, so that none can be taken for another. Just one frame is read, whose window is 8 MiB at most.
+ */
+export interface Zstd {
+  /** Whether this platform has it; where it has not, all the others throw `unsupported_platform`. */
+  readonly available: boolean;
+  /** All at once, for what is short. @throws SottoError `invalid_argument` for a dictionary that is none. */
+  compress(bytes: Bytes, options: ZstdOptions): Bytes;
+  /**
+   * All at once, for what is short. Takes no more memory than what is expected, whatever the frame says.
+   *
+   * @throws SottoError `invalid_message` for what is not one whole frame of that length made with that dictionary.
+   */
+  decompress(bytes: Bytes, content: ZstdContent): Bytes;
+  /**
+   * Rejects like `compress`, and with what the chunks reject with.
+   *
+   * @param length of all chunks where it is known, bytes: takes less memory and time where it is small. Must be right.
+   */
+  compressStream(
+    chunks: Iterable<Bytes> | AsyncIterable<Bytes>,
+    options: ZstdOptions,
+    length?: number,
+  ): AsyncIterable<Bytes>;
+  /** Rejects like `decompress`, which it may know only at the end, and with what the chunks reject with. */
+  decompressStream(
+    chunks: Iterable<Bytes> | AsyncIterable<Bytes>,
+    content: ZstdContent,
+  ): AsyncIterable<Bytes>;
 }
 
 export type SqlValue = null | number | string | Bytes;
@@ -349,6 +405,8 @@ export interface HttpRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** What follows the question mark, as it came; empty without one. */
+  readonly query: string;
   /** The value of a header; null without one. */
   header(name: string): string | null;
   /** Ends early, by an error, where the other end does. */
@@ -382,15 +440,39 @@ export interface HttpStreamOptions extends BindOptions {
   onDrop(reason: string, remote: string): void;
 }
 
+/** Where a request may go. */
+export interface AddressLimits {
+  /**
+   * `public` refuses the addresses of this machine, of private networks and of special ones, also where a name leads to
+   * them. Default `any`.
+   */
+  readonly addresses?: 'any' | 'public';
+  /** Networks, or single addresses, that `public` lets through all the same: `10.1.0.0/16`, `fd12::/16`. */
+  readonly allow?: readonly string[];
+}
+
+/** What a request to anywhere may take. */
+interface AnswerLimits extends AddressLimits {
+  /** Bytes of answer. */
+  readonly maxAnswer: number;
+  /** Takes only the start of a longer answer, where it would be an error. Default false. */
+  readonly cutAnswer?: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** A POST whose body may be long. */
-interface StreamedPost {
+interface StreamedPost extends AnswerLimits {
   readonly headers: Readonly<Record<string, string>>;
   /** Of all the body, bytes. */
   readonly length: number;
   readonly body: Iterable<Bytes> | AsyncIterable<Bytes>;
-  /** Bytes of answer. */
-  readonly maxAnswer: number;
-  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: Bytes;
+  /** The header `Retry-After`; null without one. */
+  readonly retryAfter: string | null;
 }
 
 /** Sockets of every kind; a platform rejects with `unsupported_platform` what it does not have. */
@@ -408,8 +490,18 @@ export interface Sockets {
   connectStream(to: SocketAddress, timeout: number): Promise<Pipe>;
   listenHttp(options: HttpServerOptions): Promise<BoundSocket>;
   listenHttpStreams(options: HttpStreamOptions): Promise<BoundSocket>;
-  /** Follows no redirect. */
-  postStream(url: string, post: StreamedPost): Promise<{ status: number; body: Bytes }>;
+  /**
+   * Follows no redirect.
+   *
+   * @throws SottoError `invalid_url` for what is not http:// or https://, `invalid_option` for what is no network,
+   * `unreachable`; its `cause` is a SottoError where the network is not to blame: `not_allowed` for an address that may
+   * not be reached, `body_too_large` for a longer answer.
+   */
+  postStream(url: string, post: StreamedPost): Promise<HttpAnswer>;
+  /** Follows no redirect. @throws as `postStream` does. */
+  get(url: string, limits: AnswerLimits): Promise<HttpAnswer>;
+  /** @throws SottoError `invalid_option` naming what is no network. */
+  assertNetworks(networks: readonly string[]): void;
   post(
     url: string,
     request: { body: Bytes; contentType: string; maxAnswer: number; signal: AbortSignal },

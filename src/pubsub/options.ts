@@ -1,10 +1,15 @@
 /** Options of the publish-and-subscribe job: units, defaults and ranges, checked once at the door. */
 
+import { sockets } from '#sockets';
 import { type Logger, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
+import type { AddressLimits } from '../platform/types.ts';
 import { parseUrl, type RoadUrl } from '../transport/url.ts';
 import { type AuthConfig, noneAuth } from './authorization/authorization.ts';
+import { DeadUrls, type DeadUrlsOptions } from './delivery/dead-urls.ts';
+import { assertRetry, RETRY_DEFAULTS, type RetryOptions } from './delivery/retry.ts';
+import { StandardWebhooks, type StandardWebhooksOptions } from './delivery/standard-webhooks.ts';
 import { SqliteSubscriptionStore } from './stores/sqlite.ts';
 import type { SubscriptionStore } from './stores/store.ts';
 
@@ -18,8 +23,10 @@ export interface BroadcasterLimits {
   readonly maxSubscriptionsPerUrl: number;
   /** Deliveries at one time, in all. Default 256. */
   readonly maxDeliveries: number;
-  /** Deliveries at one time to one url. Default 8. */
+  /** Deliveries at one time to one url. Default 8; 1 keeps them in their order. */
   readonly maxDeliveriesPerUrl: number;
+  /** Deliveries at one time to one host. Default 64. */
+  readonly maxDeliveriesPerHost: number;
   /** Deliveries that wait for one url; more have missed theirs, and are told so. Default 1000. */
   readonly maxWaitingPerUrl: number;
   /** One delivery's time, ms. Default 30 000. */
@@ -33,8 +40,23 @@ export interface BroadcasterLimits {
 }
 
 export interface BroadcasterOptions {
-  /** Where to listen: `http://HOST:PORT`; port 0 takes a free one. */
-  readonly listen: string;
+  /** Another try of a delivery that failed, before it counts as missed. Default three tries within a second or so. */
+  readonly retry?: Partial<RetryOptions>;
+  /** When a url that is gone loses its subscriptions (410, or nobody there for days). Default never. */
+  readonly removeDead?: DeadUrlsOptions;
+  /** Urls that are spoken to as Standard Webhooks has it, so that its receivers take deliveries. Default none. */
+  readonly standardWebhooks?: StandardWebhooksOptions;
+  /** `public` posts to no private or local address, whatever a name leads to. Default `any`. */
+  readonly addresses?: 'any' | 'public';
+  /** Networks that `public` lets through all the same: `10.1.0.0/16`. Default none. */
+  readonly allow?: readonly string[];
+  /**
+   * Asks a url whether it wants to be subscribed, the first time it is. `true` takes an answer of lonelyps for a yes too,
+   * which an original subscriber gives; `strict` only the echoed challenge of WebSub. Default false.
+   */
+  readonly verifyIntent?: boolean | 'strict';
+  /** Where to listen: `http://HOST:PORT`; port 0 takes a free one. Default nowhere: a server of one's own has it mounted. */
+  readonly listen?: string;
   /** `sqlite:FILE`, or a store of one's own. Default `sqlite:subscriptions.db`. */
   readonly store?: `sqlite:${string}` | SubscriptionStore;
   /** Who may do what. Default: on this machine alone nothing is asked; anywhere else it must be said. */
@@ -56,6 +78,7 @@ const LIMITS: BroadcasterLimits = {
   maxSubscriptionsPerUrl: 100_000,
   maxDeliveries: 256,
   maxDeliveriesPerUrl: 8,
+  maxDeliveriesPerHost: 64,
   maxWaitingPerUrl: 1000,
   deliveryTimeout: 30_000,
   maxConnections: 1024,
@@ -64,10 +87,15 @@ const LIMITS: BroadcasterLimits = {
 };
 
 export interface ResolvedBroadcasterOptions {
-  readonly listen: RoadUrl;
+  readonly listen: RoadUrl | null;
   readonly store: SubscriptionStore;
   readonly auth: AuthConfig;
   readonly limits: BroadcasterLimits;
+  readonly retry: RetryOptions;
+  readonly dead: DeadUrls | null;
+  readonly standardWebhooks: StandardWebhooks | null;
+  readonly addresses: AddressLimits;
+  readonly verifyIntent: boolean | 'strict';
   readonly sweepInterval: number;
   readonly log: Logger;
   readonly now: () => number;
@@ -75,8 +103,8 @@ export interface ResolvedBroadcasterOptions {
 
 /** @throws SottoError `invalid_option`, `invalid_url`. */
 export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadcasterOptions {
-  const listen = parseUrl(options.listen);
-  if (listen.scheme !== 'http') {
+  const listen = options.listen === undefined ? null : parseUrl(options.listen);
+  if (listen && listen.scheme !== 'http') {
     throw new SottoError(
       'invalid_url',
       `A broadcaster listens at http://, behind a proxy for https://; not at ${options.listen}.`,
@@ -84,12 +112,22 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
   }
   const limits = { ...LIMITS, ...options.limits };
   for (const [name, value] of Object.entries(limits)) assertNumber(value, `limits.${name}`, 0);
-  const { sweepInterval = 10_000, log = SILENT, now = Date.now } = options;
+  for (const name of ['maxDeliveries', 'maxDeliveriesPerUrl', 'maxDeliveriesPerHost'] as const)
+    assertNumber(limits[name], `limits.${name}`, 1);
+  const { sweepInterval = 10_000, log = SILENT, now = Date.now, verifyIntent = false } = options;
   assertNumber(sweepInterval, 'sweepInterval', 10, 2 ** 31 - 1);
+  const retry = { ...RETRY_DEFAULTS, ...options.retry };
+  assertRetry(retry);
+  const { removeDead, standardWebhooks } = options;
   return {
     listen,
     auth: authOf(options, listen),
     limits,
+    retry,
+    dead: removeDead ? new DeadUrls({ now, ...removeDead }) : null,
+    standardWebhooks: standardWebhooks ? new StandardWebhooks({ now, ...standardWebhooks }) : null,
+    addresses: addressesOf(options),
+    verifyIntent,
     sweepInterval,
     log,
     now,
@@ -97,8 +135,14 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
   };
 }
 
-function authOf({ auth }: BroadcasterOptions, { host }: RoadUrl): AuthConfig {
+function addressesOf({ addresses = 'any', allow = [] }: BroadcasterOptions): AddressLimits {
+  sockets.assertNetworks(allow);
+  return { addresses, allow };
+}
+
+function authOf({ auth }: BroadcasterOptions, listen: RoadUrl | null): AuthConfig {
   if (auth) return auth;
+  const host = listen?.host;
   if (host === '127.0.0.1' || host === '::1' || host === 'localhost') return noneAuth();
   const text =
     'auth is missing: whoever reaches this broadcaster could publish and subscribe. Give hmacAuth(…), tokenAuth(…), ' +

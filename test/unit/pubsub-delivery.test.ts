@@ -15,7 +15,9 @@ import { Subscriptions } from '../../src/pubsub/broadcaster/subscriptions.ts';
 import { Announcer } from '../../src/pubsub/delivery/announcer.ts';
 import { FanOut, type Notification } from '../../src/pubsub/delivery/fan-out.ts';
 import { Gate } from '../../src/pubsub/delivery/gate.ts';
+import { LonelypsFormat } from '../../src/pubsub/delivery/lonelyps-format.ts';
 import type { Post, Poster } from '../../src/pubsub/delivery/poster.ts';
+import { RETRY_DEFAULTS, RetryPolicy } from '../../src/pubsub/delivery/retry.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
 import type { Pattern } from '../../src/pubsub/stores/store.ts';
 import {
@@ -117,19 +119,22 @@ async function setUp(
   const subscriptions = await Subscriptions.open(store);
   const network = new Network(auth);
   const events = new Map<string, number>();
+  const format = new LonelypsFormat(auth);
   const setup = { store, subscriptions, network, events, clock: 0 } as Setup;
   const shared = {
     store,
-    auth,
     poster: network,
     gate,
     timeout,
     now: () => setup.clock,
     log: SILENT,
+    formatFor: () => format,
     onEvent: (event: string) => void events.set(event, (events.get(event) ?? 0) + 1),
   };
   const fanOut = new FanOut({
     ...shared,
+    retry: new RetryPolicy({ ...RETRY_DEFAULTS, tries: 1 }),
+    dead: null,
     subscriptions,
     live: new LiveSubscriptions(),
     firstAnnouncement: 1000,

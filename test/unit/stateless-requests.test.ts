@@ -14,7 +14,9 @@ import { StatelessRequests } from '../../src/pubsub/broadcaster/stateless-reques
 import { Subscriptions } from '../../src/pubsub/broadcaster/subscriptions.ts';
 import { FanOut } from '../../src/pubsub/delivery/fan-out.ts';
 import { Gate } from '../../src/pubsub/delivery/gate.ts';
+import { LonelypsFormat } from '../../src/pubsub/delivery/lonelyps-format.ts';
 import type { Poster } from '../../src/pubsub/delivery/poster.ts';
+import { RETRY_DEFAULTS, RetryPolicy } from '../../src/pubsub/delivery/retry.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
 import type { SubscriptionStore } from '../../src/pubsub/stores/store.ts';
 import type { SignedOperation } from '../../src/wire/lonelyps-authorization.ts';
@@ -64,6 +66,9 @@ function requestsOf(
   const shared = { auth, log: SILENT, now: () => NOW };
   const onEvent = (): void => {};
   const fanOut = new FanOut({
+    formatFor: () => new LonelypsFormat(auth),
+    retry: new RetryPolicy(RETRY_DEFAULTS),
+    dead: null,
     ...shared,
     ...{
       subscriptions,
@@ -77,6 +82,7 @@ function requestsOf(
     },
   });
   return new StatelessRequests({
+    intent: null,
     ...shared,
     subscriptions,
     fanOut,

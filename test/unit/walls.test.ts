@@ -9,7 +9,7 @@ const FLOOR_0 = ['errors', 'bytes'];
 const JOBS = ['request', 'session', 'pubsub', 'peers', 'lookup'];
 const BELOW_JOBS = [...FLOOR_0, 'wire', 'platform', 'app', 'keys', 'transport', 'envelope', 'sealed'];
 const FOR_JOBS = [
-  ...['#crypto', '#files', '#legacy-crypto', '#sockets', '#threads'],
+  ...['#crypto', '#files', '#legacy-crypto', '#sockets', '#threads', '#zstd'],
   ...['@standard-schema/spec', 'jsonc-parser'],
 ];
 
@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bytes: [...FLOOR_0, '@scure/base'],
   wire: [...FLOOR_0, 'wire', 'cbor2'],
   platform: [...FLOOR_0, 'platform'],
-  'platform/node': [...FLOOR_0, 'platform', 'node:', 'ws', 'undici', '@noble/hashes'],
+  'platform/node': [...FLOOR_0, 'platform', 'node:', 'ws', 'undici', '@noble/hashes', 'prom-client'],
   'platform/web': [
     ...FLOOR_0,
     'platform',
@@ -34,6 +34,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   envelope: [...FLOOR_0, 'wire', 'platform', 'keys', 'envelope', '#crypto'],
   sealed: [...BELOW_JOBS, '#crypto', '#files'],
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
+  pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '@opentelemetry/api'],
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', 'zod'],
   cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', 'commander', 'pino'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],

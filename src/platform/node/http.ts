@@ -1,13 +1,11 @@
-/** HTTP and WebSocket servers on one port, by bare node:http and ws; HTTP client by undici. */
+/** HTTP and WebSocket servers on one port, by bare node:http and ws. */
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Duplex, Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
-import { SottoError } from '../../errors.ts';
 import type {
   BindOptions,
   BoundSocket,
@@ -20,7 +18,7 @@ import type {
   HttpStreamOptions,
   Sockets,
 } from '../types.ts';
-import { closeServer, portOf, whyOf } from './tcp.ts';
+import { closeServer, portOf } from './tcp.ts';
 import { webSocketPipe } from './websocket.ts';
 
 const MAX_HEADER_SIZE = 8 * 1024;
@@ -60,9 +58,38 @@ export const listenHttpStreams: Sockets['listenHttpStreams'] = async (options) =
     noDelay: true,
   });
   server.timeout = idleTimeout;
-  server.on('request', (incoming, response) => void takeStream(incoming, response, options));
+  server.on('request', requestListener(options.onRequest));
   return listen(server, options);
 };
+
+/** Takes requests for a `node:http` server of somebody's. */
+export function requestListener(
+  onRequest: HttpStreamOptions['onRequest'],
+): (incoming: IncomingMessage, response: ServerResponse) => void {
+  return (incoming, response) => void takeStream(incoming, response, onRequest);
+}
+
+/** Takes WebSockets for a `node:http` server of somebody's; at a path that nobody wants, `onOther` is called. */
+export function upgradeListener(
+  maxMessage: number,
+  channelHandler: HttpStreamOptions['channelHandler'],
+  onOther: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void,
+): (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessage,
+    clientTracking: false,
+  });
+  return (incoming, socket, head) => {
+    const onPipe = channelHandler(pathOf(incoming));
+    if (!onPipe) return onOther(incoming, socket, head);
+    socket.on('error', () => {});
+    webSockets.handleUpgrade(incoming, socket, head, (webSocket) => {
+      onPipe(webSocketPipe(webSocket, remoteOf(incoming.socket)));
+    });
+  };
+}
 
 /** What both kinds of server have in common. */
 async function listen(
@@ -74,7 +101,7 @@ async function listen(
   const { host, port, reusePort, limits } = options;
   server.maxConnections = limits.maxConnections;
   limitPerHost(server, limits, options.onDrop);
-  acceptChannels(server, limits.maxMessage, options.channelHandler);
+  server.on('upgrade', upgradeListener(limits.maxMessage, options.channelHandler, refuseUpgrade));
   server.on('clientError', (_error, socket: Duplex) => {
     options.onDrop('bad_http', 'unknown');
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
@@ -89,7 +116,7 @@ async function listen(
 async function takeStream(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { onRequest }: HttpStreamOptions,
+  onRequest: HttpStreamOptions['onRequest'],
 ): Promise<void> {
   incoming.on('error', () => {}); // whoever reads the body is told
   response.on('error', () => {});
@@ -97,9 +124,10 @@ async function takeStream(
     status,
     headers = {},
     body,
-  } = await onRequest({
+  } = await answered(onRequest, {
     method: incoming.method ?? '',
     path: pathOf(incoming),
+    query: queryOf(incoming),
     header(name) {
       const value = incoming.headers[name.toLowerCase()];
       return typeof value === 'string' ? value : null;
@@ -113,26 +141,8 @@ async function takeStream(
   finish(response, status, { ...headers, ...rest }, body);
 }
 
-// Fewer connections than any server of ours takes from one host.
-const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
-
-export const post: Sockets['post'] = async (url, { body, contentType, maxAnswer, signal }) => {
-  try {
-    const answer = await request(url, {
-      method: 'POST',
-      body,
-      headers: { 'content-type': contentType },
-      dispatcher: agent,
-      signal,
-    });
-    return { status: answer.statusCode, body: await readAnswer(answer.body, maxAnswer) };
-  } catch (cause) {
-    throw new SottoError('unreachable', `${url} cannot be reached: ${whyOf(cause)}`, { cause });
-  }
-};
-
 /** Whatever happens, somebody waits for an answer. */
-async function _answered(
+async function answered(
   onRequest: HttpStreamOptions['onRequest'],
   request: HttpRequest,
 ): Promise<HttpResponse> {
@@ -141,47 +151,6 @@ async function _answered(
   } catch {
     return { status: 500, body: new Uint8Array(0) };
   }
-}
-
-// Deliveries to many urls; how many at one time to each is decided by whoever delivers.
-const streams = new Agent({ connections: 128, keepAliveTimeout: 30_000, connect: { timeout: 5000 } });
-
-export const postStream: Sockets['postStream'] = async (
-  url,
-  { headers, length, body, maxAnswer, signal },
-) => {
-  try {
-    const answer = await request(url, {
-      method: 'POST',
-      body: length <= MAX_JOINED ? await joined(body) : Readable.from(body, { objectMode: false }),
-      headers: { ...headers, 'content-length': String(length) },
-      dispatcher: streams,
-      signal,
-    });
-    return { status: answer.statusCode, body: await readAnswer(answer.body, maxAnswer) };
-  } catch (cause) {
-    throw new SottoError('unreachable', `${url} cannot be reached: ${whyOf(cause)}`, { cause });
-  }
-};
-
-/** Below this, head and body are one write, bytes. */
-const MAX_JOINED = 64 * 1024;
-
-async function joined(body: Iterable<Bytes> | AsyncIterable<Bytes>): Promise<Bytes> {
-  const parts: Bytes[] = [];
-  for await (const part of body) parts.push(part);
-  return concat(...parts);
-}
-
-async function readAnswer(body: AsyncIterable<Bytes>, maxAnswer: number): Promise<Bytes> {
-  const parts: Bytes[] = [];
-  let length = 0;
-  for await (const part of body) {
-    length += part.length;
-    if (length > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
-    parts.push(part);
-  }
-  return concat(...parts);
 }
 
 function takeRequest(incoming: IncomingMessage, response: ServerResponse, options: HttpServerOptions): void {
@@ -248,28 +217,9 @@ function finish(response: ServerResponse, status: number, headers: object, body?
   response.end(body);
 }
 
-function acceptChannels(
-  server: Server,
-  maxPayload: number,
-  channelHandler: HttpStreamOptions['channelHandler'],
-): void {
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload,
-    clientTracking: false,
-  });
-  server.on('upgrade', (incoming, socket, head) => {
-    socket.on('error', () => {});
-    const onPipe = channelHandler(pathOf(incoming));
-    if (!onPipe) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
-    webSockets.handleUpgrade(incoming, socket, head, (webSocket) => {
-      onPipe(webSocketPipe(webSocket, remoteOf(incoming.socket)));
-    });
-  });
+function refuseUpgrade(_incoming: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => {});
+  socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
 
 function limitPerHost(
@@ -306,6 +256,12 @@ function pathOf(incoming: IncomingMessage): string {
   const url = incoming.url ?? '/';
   const query = url.indexOf('?');
   return query < 0 ? url : url.slice(0, query);
+}
+
+function queryOf(incoming: IncomingMessage): string {
+  const url = incoming.url ?? '';
+  const query = url.indexOf('?');
+  return query < 0 ? '' : url.slice(query + 1);
 }
 
 function remoteOf(socket: Socket): { host: string; port: number } {

@@ -1,7 +1,9 @@
 /** Every kind of socket that Node has. */
 
 import type { Sockets } from '../types.ts';
-import { listenHttp, listenHttpStreams, post, postStream } from './http.ts';
+import { assertNetworks } from './addresses.ts';
+import { listenHttp, listenHttpStreams } from './http.ts';
+import { get, post, postStream } from './http-client.ts';
 import { connectStream, listenStreams } from './tcp.ts';
 import { bindDatagrams, connectDatagrams } from './udp.ts';
 import { connectChannel } from './websocket.ts';
@@ -15,6 +17,8 @@ export const sockets: Sockets = {
   listenHttpStreams,
   post,
   postStream,
+  get,
+  assertNetworks,
   connectChannel,
   soon: (work) => void setImmediate(work),
 };

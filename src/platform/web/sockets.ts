@@ -12,6 +12,8 @@ export const sockets: Sockets = {
   listenHttp: () => unsupported('be an HTTP server'),
   listenHttpStreams: () => unsupported('be an HTTP server'),
   postStream: () => unsupported('deliver webhooks'),
+  get: () => unsupported('ask webhooks'),
+  assertNetworks: () => {},
 
   async post(url, { body, contentType, maxAnswer, signal }) {
     try {

@@ -3,16 +3,17 @@ import { EMPTY } from '../../bytes/bytes.ts';
 import type { BoundSocket, HttpRequest, HttpResponse, Pipe } from '../../platform/types.ts';
 import { Counters } from '../../sealed/counters.ts';
 import { told } from '../../transport/listen.ts';
-import { formatUrl } from '../../transport/url.ts';
+import { formatUrl, type RoadUrl } from '../../transport/url.ts';
 import { Announcer } from '../delivery/announcer.ts';
 import { FanOut } from '../delivery/fan-out.ts';
-import { Gate } from '../delivery/gate.ts';
-import { HTTP_POSTER } from '../delivery/http-poster.ts';
+import { RetryPolicy } from '../delivery/retry.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { type BroadcasterOptions, type ResolvedBroadcasterOptions, resolveBroadcaster } from '../options.ts';
 import { LiveSubscriptions } from './live-subscriptions.ts';
 import { Session } from './session.ts';
 import { StatelessRequests } from './stateless-requests.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { intentCheck, webhookRoad } from './webhook-road.ts';
 
 /** The first announcement of what was missed comes this long after, ms. */
 const FIRST_ANNOUNCEMENT = 1000;
@@ -37,7 +38,7 @@ const CLOSE_TIMEOUT = 5000;
  * await broadcaster.close();
  * ```
  */
-export class Broadcaster implements AsyncDisposable {
+export class Broadcaster implements Endpoint, AsyncDisposable {
   readonly #options: ResolvedBroadcasterOptions;
   readonly #counters = new Counters();
   readonly #fanOut: FanOut;
@@ -52,7 +53,7 @@ export class Broadcaster implements AsyncDisposable {
   #closed: Promise<void> | null = null;
 
   /**
-   * Reads the subscriptions, tells of what an earlier process had begun, then listens.
+   * Reads the subscriptions, tells of what an earlier process had begun, then listens where it should.
    *
    * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
    */
@@ -61,7 +62,7 @@ export class Broadcaster implements AsyncDisposable {
     const subscriptions = await Subscriptions.open(resolved.store);
     const broadcaster = new Broadcaster(resolved, subscriptions);
     try {
-      await broadcaster.#listen();
+      await broadcaster.#begin();
     } catch (error) {
       await broadcaster.close();
       throw error;
@@ -73,33 +74,30 @@ export class Broadcaster implements AsyncDisposable {
     const { store, auth, limits, now, log, sweepInterval } = options;
     this.#options = options;
     this.#subscriptions = subscriptions;
+    const road = webhookRoad(options);
     const shared = {
+      ...road,
       store,
-      auth,
-      poster: HTTP_POSTER,
-      gate: new Gate({
-        inAll: limits.maxDeliveries,
-        perUrl: limits.maxDeliveriesPerUrl,
-        waitingPerUrl: limits.maxWaitingPerUrl,
-      }),
       timeout: limits.deliveryTimeout,
       now,
       log,
       onEvent: (event: string) => this.#counters.add(event),
     };
-    const fanOut = new FanOut({
+    this.#fanOut = new FanOut({
       ...shared,
       subscriptions,
       live: this.#live,
+      retry: new RetryPolicy(options.retry),
+      dead: options.dead,
       firstAnnouncement: FIRST_ANNOUNCEMENT,
     });
-    this.#fanOut = fanOut;
     this.#announcer = new Announcer({ ...shared, interval: sweepInterval });
     const { maxMessage, spoolSize, maxSubscriptionsPerUrl: maxPerUrl } = limits;
     this.#requests = new StatelessRequests({
+      intent: intentCheck(options, road),
       subscriptions,
       auth,
-      fanOut,
+      fanOut: this.#fanOut,
       maxPerUrl,
       maxMessage,
       spoolSize,
@@ -108,10 +106,10 @@ export class Broadcaster implements AsyncDisposable {
     });
   }
 
-  /** Where it listens, with the port it really got. */
+  /** Where it listens, with the port it really got; empty where it does not. */
   get address(): string {
     const { listen } = this.#options;
-    return formatUrl({ ...listen, port: this.#socket?.port ?? listen.port });
+    return listen ? formatUrl({ ...listen, port: this.#socket?.port ?? listen.port }) : '';
   }
 
   /** How often each thing happened, such as `delivery_received`, `delivery_failed`, `missed_announced`. */
@@ -134,9 +132,18 @@ export class Broadcaster implements AsyncDisposable {
     return this.close();
   }
 
-  async #listen(): Promise<void> {
+  async #begin(): Promise<void> {
     await this.#fanOut.recover();
-    const { listen, limits } = this.#options;
+    this.#expiring = setInterval(() => {
+      for (const session of this.#sessions) session.expire();
+    }, EXPIRE_INTERVAL);
+    this.#expiring.unref?.();
+    const { listen } = this.#options;
+    if (listen) await this.#listen(listen);
+  }
+
+  async #listen(listen: RoadUrl): Promise<void> {
+    const { limits } = this.#options;
     const { maxConnections, maxConnectionsPerHost, idleTimeout } = limits;
     this.#socket = await told(
       listen,
@@ -151,15 +158,16 @@ export class Broadcaster implements AsyncDisposable {
           headersTimeout: HEADERS_TIMEOUT,
           maxMessage: MAX_CHANNEL_MESSAGE,
         },
-        onRequest: (request) => this.#answer(request),
-        channelHandler: (path) => (path === WEBSOCKET && !this.#closed ? (pipe) => this.#accept(pipe) : null),
+        onRequest: (request) => this.answer(request),
+        channelHandler: (path) => this.channelHandler(path),
         onDrop: (reason) => this.#counters.add(reason),
       }),
     );
-    this.#expiring = setInterval(() => {
-      for (const session of this.#sessions) session.expire();
-    }, EXPIRE_INTERVAL);
-    this.#expiring.unref?.();
+  }
+
+  /** Who takes WebSockets that come to a server of one's own at this path; null for nobody. */
+  channelHandler(path: string): ((pipe: Pipe) => void) | null {
+    return path === WEBSOCKET && !this.#closed ? (pipe) => this.#accept(pipe) : null;
   }
 
   #accept(pipe: Pipe): void {
@@ -183,7 +191,13 @@ export class Broadcaster implements AsyncDisposable {
     this.#counters.add('websocket_opened');
   }
 
-  #answer(request: HttpRequest): Promise<HttpResponse> {
+  /** Whether requests for this path are for it; see {@link Endpoint}. */
+  takes(path: string): boolean {
+    return path === WEBSOCKET || this.#requests.has(path);
+  }
+
+  /** Answers a request that came to a server of one's own. Never rejects. */
+  answer(request: HttpRequest): Promise<HttpResponse> {
     const answer = this.#respond(request).finally(() => this.#answering.delete(answer));
     this.#answering.add(answer);
     return answer;

@@ -122,9 +122,12 @@ export class Session implements LiveSubscriber {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#configureTimer);
-    const { live, log, onEnd } = this.#options;
+    const { live, log, onEnd, onEvent } = this.#options;
     for (const subscription of this.#subscriptions.values()) live.remove(subscription);
-    for (const url of this.#serving) live.leave(url, this);
+    for (const url of this.#serving) {
+      live.leave(url, this);
+      onEvent('serving_ended');
+    }
     this.#open?.deliveries.close();
     this.#stream?.collector.abandon().catch(() => {}); // it is a temporary file of nobody's
     if (why !== null) log.debug({ why, remote: this.#pipe.remote.host }, 'a WebSocket has ended');
@@ -238,6 +241,7 @@ export class Session implements LiveSubscriber {
     if (this.#ended) return;
     this.#serving.add(url);
     this.#options.live.serve(url, { subscriber: this, mayReceive: grant.maySubscribe });
+    this.#options.onEvent('serving_began');
   }
 
   async #notify(message: ToBroadcaster & { type: 'notify' }): Promise<void> {

@@ -32,6 +32,7 @@ import type { FanOut } from '../delivery/fan-out.ts';
 import { collectMessage } from '../delivery/message.ts';
 import { etagOf } from '../etag.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
+import type { IntentCheck } from './intent.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** An HTTP POST, as far as the protocol is concerned. */
@@ -51,6 +52,8 @@ interface StatelessRequestsOptions {
   readonly subscriptions: Subscriptions;
   readonly auth: AuthConfig;
   readonly fanOut: FanOut;
+  /** Asks urls before they are subscribed; null asks nobody. */
+  readonly intent: IntentCheck | null;
   /** The most that one url may be subscribed to. */
   readonly maxPerUrl: number;
   /** Bytes. */
@@ -181,6 +184,7 @@ export class StatelessRequests {
     if (!sameBytes(etagOf(url, wanted), etag)) throw refusal(400, 'The etag is not that of the list.');
     if (!wanted.every(({ pattern }) => maySubscribe(pattern)))
       throw refusal(403, 'Not all of these are allowed.');
+    await this.#intend(url, wanted);
     await stored(this.#options.subscriptions.set(url, wanted));
     return this.#confirm({ kind: 'confirm-set', etag });
   }
@@ -197,7 +201,15 @@ export class StatelessRequests {
     return wanted;
   }
 
+  /** Nothing is sent to who does not want it. */
+  async #intend(url: string, wanted: readonly Wanted[]): Promise<void> {
+    const { intent } = this.#options;
+    if (intent === null || (await stored(intent.confirmAll(url, wanted)))) return;
+    throw refusal(403, 'The url, or its recovery url, does not confirm that it wants to be subscribed.');
+  }
+
   async #add(url: string, wanted: Wanted): Promise<void> {
+    await this.#intend(url, [wanted]);
     const isNew = await stored(this.#options.subscriptions.subscribe(url, wanted));
     if (!isNew) throw refusal(409, 'It is there already.');
   }

@@ -6,12 +6,9 @@
  */
 
 import type { Logger } from '../../app/message.ts';
-import { EMPTY } from '../../bytes/bytes.ts';
 import { messageOf } from '../../errors.ts';
-import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
-import { decodeAnswer, encodeMissed } from '../../wire/lonelyps-stateless.ts';
-import type { AuthConfig } from '../authorization/authorization.ts';
 import type { Missed, SubscriptionStore } from '../stores/store.ts';
+import type { DeliveryFormat } from './format.ts';
 import type { Gate } from './gate.ts';
 import type { Poster } from './poster.ts';
 
@@ -25,7 +22,7 @@ const PAGE = 1000;
 
 export interface AnnouncerOptions {
   readonly store: SubscriptionStore;
-  readonly auth: AuthConfig;
+  readonly formatFor: (url: string) => DeliveryFormat;
   readonly poster: Poster;
   readonly gate: Gate;
   /** One announcement's time, ms. */
@@ -95,29 +92,15 @@ export class Announcer {
   }
 
   /** Why it was not confirmed; nothing where it was. */
-  async #tell({ topic }: Missed, recovery: string): Promise<string> {
-    const { auth, poster, timeout } = this.#options;
-    const operation: SignedOperation = { kind: 'missed', recovery, topic };
+  async #tell({ topic, subscription: { url } }: Missed, recovery: string): Promise<string> {
+    const { formatFor, poster, timeout } = this.#options;
+    const notice = { url, recovery, topic };
     try {
-      const authorization = await auth.toSubscriber.authorize({ operation, tracing: EMPTY });
-      const { body } = await poster.post(recovery, {
-        headers: {
-          'content-type': 'application/octet-stream',
-          ...(authorization === null ? {} : { authorization }),
-        },
-        head: encodeMissed({ tracing: EMPTY, topic }),
-        body: null,
-        signal: AbortSignal.timeout(timeout),
-      });
-      const answer = decodeAnswer(body);
-      if (answer.type !== 'confirm-missed') return `it answered with ${answer.type}`;
-      const confirmed: SignedOperation = { kind: 'confirm-missed', topic, url: recovery };
-      const { tracing } = answer;
-      const judgement = await auth.toBroadcaster.verify(answer.authorization, {
-        operation: confirmed,
-        tracing,
-      });
-      return judgement === 'ok' || typeof judgement === 'object' ? '' : 'its answer is not proven';
+      const format = formatFor(url);
+      const prepared = await format.prepareMissed(notice);
+      const answer = await poster.post(recovery, { ...prepared, signal: AbortSignal.timeout(timeout) });
+      const outcome = await format.judgeMissed(notice, answer);
+      return outcome.state === 'failed' ? outcome.why : '';
     } catch (error) {
       return messageOf(error);
     }

@@ -7,21 +7,16 @@
 
 import { primitives } from '#crypto';
 import type { Logger } from '../../app/message.ts';
-import { type Bytes, concat, EMPTY } from '../../bytes/bytes.ts';
-import { messageOf } from '../../errors.ts';
-import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
-import {
-  decodeAnswer,
-  encodeReceiveHead,
-  encodeReprDigest,
-  type StatelessAnswer,
-} from '../../wire/lonelyps-stateless.ts';
-import type { AuthConfig } from '../authorization/authorization.ts';
+import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { delay } from '../../transport/backoff.ts';
 import type { Subscriptions } from '../broadcaster/subscriptions.ts';
 import type { Subscription, SubscriptionStore } from '../stores/store.ts';
+import type { DeadUrls } from './dead-urls.ts';
+import { type DeliveryFormat, failed, failedBy, type Outcome } from './format.ts';
 import type { Gate } from './gate.ts';
 import type { LiveSubscribers } from './live.ts';
 import type { MessageBody, Poster } from './poster.ts';
+import type { RetryPolicy } from './retry.ts';
 
 /** What is to be told. */
 export interface Notification {
@@ -45,7 +40,11 @@ export interface FanOutOptions {
   readonly subscriptions: Subscriptions;
   readonly live: LiveSubscribers;
   readonly store: SubscriptionStore;
-  readonly auth: AuthConfig;
+  /** How a url is spoken to. */
+  readonly formatFor: (url: string) => DeliveryFormat;
+  readonly retry: RetryPolicy;
+  /** When a url that is gone loses its subscriptions; null for never. */
+  readonly dead: DeadUrls | null;
   readonly poster: Poster;
   readonly gate: Gate;
   /** One delivery's time, ms. */
@@ -56,11 +55,6 @@ export interface FanOutOptions {
   readonly log: Logger;
   readonly onEvent: (event: string) => void;
 }
-
-export type Outcome =
-  | { readonly state: 'received'; readonly subscribers: number }
-  | { readonly state: 'unsubscribed' }
-  | { readonly state: 'failed'; readonly why: string };
 
 /** Of an identifier that follows from what is told, bytes. */
 const IDENTIFIER_SIZE = 16;
@@ -135,15 +129,31 @@ export class FanOut {
   }
 
   async #deliver(webhook: Webhook, notification: Notification): Promise<Outcome> {
-    const { gate, onEvent, log } = this.#options;
+    const { onEvent, log } = this.#options;
     const [{ url }] = webhook;
     const outcome =
-      (await this.#deliverLive(webhook, notification)) ??
-      (await gate.pass(url, () => this.#attempt(url, notification))) ??
-      failed('too many deliveries to it are waiting');
+      (await this.#deliverLive(webhook, notification)) ?? (await this.#deliverByPost(url, notification));
     onEvent(`delivery_${outcome.state}`);
     if (outcome.state === 'failed') log.debug({ url, why: outcome.why }, 'a delivery failed');
     return outcome;
+  }
+
+  /** Tries until it is no use; who waits for another try keeps nobody out. */
+  async #deliverByPost(url: string, notification: Notification): Promise<Outcome> {
+    const { gate, retry, dead, now, onEvent } = this.#options;
+    const begun = now();
+    for (let tries = 1; ; tries++) {
+      const outcome =
+        (await gate.pass(url, () => this.#attempt(url, notification))) ??
+        failed('too many deliveries to it are waiting');
+      const isDead = dead?.note(url, outcome) ?? false;
+      if (isDead) onEvent('url_dead');
+      if (isDead) return { state: 'unsubscribed' };
+      const pause = retry.pause(outcome, { tries, elapsed: now() - begun, now: now() });
+      if (pause === null) return outcome;
+      onEvent('delivery_retried');
+      await delay(pause);
+    }
   }
 
   /** By the connection that takes the webhook's messages now; null where there is none, or it ended before it had this one. */
@@ -158,46 +168,16 @@ export class FanOut {
   }
 
   async #attempt(url: string, notification: Notification): Promise<Outcome> {
-    const { auth, poster, timeout } = this.#options;
-    const { topic, sha512, body, identifier } = notification;
-    const operation: SignedOperation = { kind: 'receive', url, topic, identifier, sha512 };
+    const { formatFor, poster, timeout, onEvent } = this.#options;
+    onEvent('delivery_posted');
     try {
-      const authorization = await auth.toSubscriber.authorize({ operation, tracing: EMPTY });
-      const answer = await poster.post(url, {
-        headers: {
-          'content-type': 'application/octet-stream',
-          'repr-digest': encodeReprDigest(sha512),
-          ...(authorization === null ? {} : { authorization }),
-        },
-        head: encodeReceiveHead({ tracing: EMPTY, topic, identifier, length: BigInt(body.length) }),
-        body,
-        signal: AbortSignal.timeout(timeout),
-      });
-      return await this.#judge(answer.body, url);
+      const format = formatFor(url);
+      const prepared = await format.prepare(url, notification);
+      const answer = await poster.post(url, { ...prepared, signal: AbortSignal.timeout(timeout) });
+      return await format.judge(url, answer);
     } catch (error) {
-      return failed(messageOf(error));
+      return failedBy(error);
     }
-  }
-
-  /** By the answer's body alone: the status says nothing, by the specification. */
-  async #judge(body: Bytes, url: string): Promise<Outcome> {
-    const answer = decodeAnswer(body);
-    if (answer.type === 'unsubscribe-immediate') return { state: 'unsubscribed' };
-    if (answer.type !== 'confirm-receive') return failed(`it answered with ${answer.type}`);
-    const isProven = await this.#isProven(answer, url);
-    return isProven
-      ? { state: 'received', subscribers: answer.subscribers }
-      : failed('its answer is not proven');
-  }
-
-  async #isProven(
-    answer: StatelessAnswer & { type: 'confirm-receive' | 'notify' },
-    url: string,
-  ): Promise<boolean> {
-    const { identifier, subscribers, authorization, tracing } = answer;
-    const operation: SignedOperation = { kind: 'confirm-receive', identifier, subscribers, url };
-    const judgement = await this.#options.auth.toBroadcaster.verify(authorization, { operation, tracing });
-    return judgement === 'ok' || typeof judgement === 'object';
   }
 }
 
@@ -260,8 +240,4 @@ function identifierOf({ topic, sha512, identifier }: Notification): Bytes {
   if (identifier.length === 0) return primitives.randomBytes(IDENTIFIER_SIZE);
   const told = concat(primitives.sha256(topic), sha512, identifier);
   return primitives.sha256(told).subarray(0, IDENTIFIER_SIZE);
-}
-
-function failed(why: string): Outcome {
-  return { state: 'failed', why };
 }

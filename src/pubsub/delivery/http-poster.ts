@@ -2,23 +2,29 @@
 
 import { sockets } from '#sockets';
 import type { Bytes } from '../../bytes/bytes.ts';
-import type { Post, Poster } from './poster.ts';
+import type { AddressLimits } from '../../platform/types.ts';
+import type { MessageBody, Poster } from './poster.ts';
 
 /** The longest answer that the protocol has is far shorter, bytes. */
 const MAX_ANSWER = 256 * 1024;
 
-export const HTTP_POSTER: Poster = {
-  post: (url, post) =>
-    sockets.postStream(url, {
-      headers: post.headers,
-      length: post.head.length + (post.body?.length ?? 0),
-      body: post.body === null ? [post.head] : wholeBody(post),
-      maxAnswer: MAX_ANSWER,
-      signal: post.signal,
-    }),
-};
+/** @param addresses where it may post to. */
+export function httpPoster(addresses: AddressLimits): Poster {
+  return {
+    post: (url, { head, headers, body, cutAnswer = false, signal }) =>
+      sockets.postStream(url, {
+        ...addresses,
+        cutAnswer,
+        headers,
+        length: head.length + (body?.length ?? 0),
+        body: body === null ? [head] : wholeBody(head, body),
+        maxAnswer: MAX_ANSWER,
+        signal,
+      }),
+  };
+}
 
-async function* wholeBody({ head, body }: Post): AsyncGenerator<Bytes, void, void> {
+async function* wholeBody(head: Bytes, body: MessageBody): AsyncGenerator<Bytes, void, void> {
   yield head;
-  if (body) yield* body.chunks();
+  yield* body.chunks();
 }

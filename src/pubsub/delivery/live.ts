@@ -2,7 +2,8 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import type { Subscription } from '../stores/store.ts';
-import type { Notification, Outcome } from './fan-out.ts';
+import type { Notification } from './fan-out.ts';
+import type { Outcome } from './format.ts';
 
 /** One notification for one connection; settled once. */
 export interface LiveDelivery {

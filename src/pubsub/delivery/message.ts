@@ -5,6 +5,7 @@ import { openSpool } from '#files';
 import { type Bytes, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { RunningHash, Spool } from '../../platform/types.ts';
+import { Blocks } from './blocks.ts';
 import type { MessageBody } from './poster.ts';
 
 export interface ExpectedMessage {
@@ -15,6 +16,13 @@ export interface ExpectedMessage {
 /** To be removed once everybody has it. */
 export interface CollectedMessage extends MessageBody {
   remove(): Promise<void>;
+}
+
+/** A message of which nothing was known before. */
+export interface HashedMessage {
+  readonly body: CollectedMessage;
+  /** Of that body. */
+  readonly sha512: Bytes;
 }
 
 /**
@@ -39,33 +47,34 @@ export async function collectMessage(
 }
 
 /**
- * Takes whatever comes, of a length that nobody knows before.
+ * Takes whatever comes, of a length that nobody knows before. Its chunks are copied: who gives them may use them again.
  *
  * @param inMemory once it is longer it goes to disk, bytes.
- * @throws SottoError `file_unwritable`, and whatever the pieces throw.
+ * @throws SottoError `file_unwritable`, and whatever the chunks throw.
  */
 export async function collectAny(
   chunks: AsyncIterable<Bytes> | Iterable<Bytes>,
   inMemory: number,
-): Promise<{ readonly body: CollectedMessage; readonly sha512: Bytes }> {
+): Promise<HashedMessage> {
   const hash = primitives.startSha512();
-  const held: Bytes[] = [];
+  const blocks = new Blocks();
   let length = 0;
   let spool: Spool | null = null;
   try {
     for await (const chunk of chunks) {
       hash.update(chunk);
       length += chunk.length;
-      held.push(chunk);
+      blocks.add(chunk);
       if (length <= inMemory) continue;
       spool ??= await openSpool();
-      for (const each of held.splice(0)) await spool.write(each);
+      for (const block of blocks.takeFull()) await spool.write(block);
     }
+    if (spool) for (const block of blocks.takeAll()) await spool.write(block);
   } catch (error) {
     await spool?.remove();
     throw error;
   }
-  const body = spool ? new SpooledMessage(length, spool) : new MemoryMessage(length, held);
+  const body = spool ? new SpooledMessage(length, spool) : new MemoryMessage(length, blocks.takeAll());
   return { body, sha512: hash.digest() };
 }
 
@@ -124,6 +133,11 @@ export function wholeMessage(bytes: Bytes, { length, sha512 }: ExpectedMessage):
 
 export function messageInMemory(bytes: Bytes): CollectedMessage {
   return new MemoryMessage(bytes.length, [bytes]);
+}
+
+/** A message that is in memory already. */
+export function hashedMessage(bytes: Bytes): HashedMessage {
+  return { body: messageInMemory(bytes), sha512: primitives.sha512(bytes) };
 }
 
 class MemoryMessage implements CollectedMessage {

@@ -14,11 +14,21 @@ export interface Post {
   readonly head: Bytes;
   /** What follows the head; null for nothing. */
   readonly body: MessageBody | null;
+  /** Takes only the start of a long answer. Default: that is an error. */
+  readonly cutAnswer?: boolean;
   /** Gives up when aborted. */
   readonly signal: AbortSignal;
 }
 
+/** What came back. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Bytes;
+  /** The header `Retry-After`; null without one. */
+  readonly retryAfter?: string | null;
+}
+
 export interface Poster {
   /** Follows no redirect. Rejects where no answer came, or one longer than any of the protocol's. */
-  post(url: string, post: Post): Promise<{ readonly status: number; readonly body: Bytes }>;
+  post(url: string, post: Post): Promise<Answer>;
 }

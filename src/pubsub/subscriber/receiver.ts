@@ -65,6 +65,10 @@ export class Receiver {
     this.#recovering.delete(new URL(recovery).pathname);
   }
 
+  takes(path: string): boolean {
+    return this.#receiving.has(path) || this.#recovering.has(path);
+  }
+
   /** Answers one request. */
   async answer(request: HttpRequest): Promise<HttpResponse> {
     const { method, path } = request;

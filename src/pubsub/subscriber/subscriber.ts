@@ -4,6 +4,7 @@ import { encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/types.ts';
 import { Counters } from '../../sealed/counters.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { sealedTopics, type TopicSeal } from '../sealed-topics.ts';
 import type { Pattern } from '../stores/store.ts';
 import { BroadcasterCalls, bytesOf } from './calls.ts';
@@ -42,7 +43,7 @@ const FIRST_PAUSE = 250;
  * }
  * ```
  */
-export class Subscriber implements AsyncDisposable {
+export class Subscriber implements Endpoint, AsyncDisposable {
   readonly #options: ResolvedSubscriberOptions;
   readonly #counters = new Counters();
   readonly #seal: TopicSeal | null;
@@ -157,10 +158,12 @@ export class Subscriber implements AsyncDisposable {
     return subscription;
   }
 
-  /**
-   * Answers a broadcaster's request that came to a server of one's own, which `publicUrl` names: anything below
-   * `/v1/receive` and `/v1/recover`.
-   */
+  /** Whether requests for this path are for it; see {@link Endpoint}. */
+  takes(path: string): boolean {
+    return this.#receiver.takes(path);
+  }
+
+  /** Answers a broadcaster's request that came to a server of one's own, which `publicUrl` names. */
   answer(request: HttpRequest): Promise<HttpResponse> {
     return this.#receiver.answer(request);
   }

@@ -2,7 +2,7 @@
 
 import { sockets } from '#sockets';
 import type { Logger } from '../../app/message.ts';
-import { SottoError } from '../../errors.ts';
+import { SottoError, StatusError } from '../../errors.ts';
 import type { BoundSocket } from '../../platform/types.ts';
 import { told } from '../../transport/listen.ts';
 import { formatUrl, parseUrl, type RoadUrl } from '../../transport/url.ts';
@@ -24,6 +24,7 @@ interface Asked extends Registered {
   readonly renewal: Renewal;
 }
 
+const NOT_FOUND = 404;
 const HEADERS_TIMEOUT = 10_000;
 const LIMITS = {
   maxConnections: 1024,
@@ -122,19 +123,27 @@ export class WebhookRoad implements Road {
     await this.#socket?.close();
   }
 
-  /** Makes the url's subscriptions just those of the mailbox. Whether a broadcaster had others. */
+  /** Makes the url's subscriptions just those of the mailbox. Whether the broadcasters had others. */
   async #ask({ mailbox, url, recovery }: Asked): Promise<boolean> {
     const { calls } = this.#options;
     const wanted = inEtagOrder(mailbox.patterns).map((pattern): Wanted => ({ pattern, recovery }));
-    if (await calls.isSubscribed(url, wanted)) return false;
-    await calls.set(url, wanted);
-    if (await calls.isSubscribed(url, wanted)) return true;
-    // An older recovery url stays with SET, and the original's loses some where there are many (section 20, 4).
-    for (const each of wanted) {
-      await calls.unsubscribe(url, each.pattern);
-      await calls.subscribe(url, each);
+    try {
+      if (await calls.isSubscribed(url, wanted)) return false;
+      await calls.set(url, wanted);
+      if (await calls.isSubscribed(url, wanted)) return true;
+    } catch (error) {
+      if (!(error instanceof StatusError && error.status === NOT_FOUND)) throw error;
+      return this.#askSingly(url, wanted); // an original before 0.0.46 knows no lists
     }
-    return true;
+    // An older recovery url stays with SET, and the original's loses some where there are many (section 20, 4).
+    for (const { pattern } of wanted) await calls.unsubscribe(url, pattern);
+    return this.#askSingly(url, wanted);
+  }
+
+  async #askSingly(url: string, wanted: readonly Wanted[]): Promise<boolean> {
+    let isNew = false;
+    for (const each of wanted) if (await this.#options.calls.subscribe(url, each)) isNew = true;
+    return isNew;
   }
 
   #requireBase(): string {

@@ -48,8 +48,8 @@ interface Pending {
   readonly reject: (why: unknown) => void;
 }
 
+/** Of a connection; a promise within, so that who waits for the opening does not wait for the end. */
 interface Open {
-  readonly connection: Connection;
   readonly ended: Promise<unknown>;
 }
 
@@ -150,7 +150,9 @@ export class WebSocketRoad implements Road {
     for (let failures = 0; !this.#closed; ) {
       if (open) {
         const since = performance.now();
-        log.debug({ why: messageOf(await open.ended) }, 'the connection to a broadcaster has ended');
+        const why = await open.ended;
+        this.#connection = null;
+        log.debug({ why: messageOf(why) }, 'the connection to a broadcaster has ended');
         failures = performance.now() - since >= GOOD_AFTER ? 0 : failures + 1;
       }
       if (failures > 0) await this.#pause(backoffDelay(backoff, failures - 1));
@@ -189,14 +191,11 @@ export class WebSocketRoad implements Road {
       spoolSize,
       onMessage: (message) => this.#take(message),
       onMissed: (topic) => this.#missed(topic),
-      onEnd: (why) => {
-        if (this.#connection === connection) this.#connection = null;
-        onEnd(why);
-      },
+      onEnd: (why) => onEnd(why),
     });
     if (this.#closed) connection.close();
     else this.#restore(connection);
-    return { connection, ended };
+    return { ended };
   }
 
   /** What there was on the connection before. */
