@@ -3,11 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
 import { addCallCommand } from './call.ts';
+import { addDeliveriesCommand } from './deliveries.ts';
 import { addKeyCommands } from './keys.ts';
 import { addLookupCommands } from './lookup.ts';
 import { addPubsubCommands } from './pubsub.ts';
 import { addServeCommands } from './serve.ts';
 import { EXIT, printError } from './terminal.ts';
+import { addTopicKeyCommands } from './topic-keys.ts';
 import { version } from './version.ts';
 
 /** Codes that say the command itself was wrong, not what it did. */
@@ -48,6 +50,8 @@ function createProgram(): Command {
   addKeyCommands(program);
   addLookupCommands(program);
   addPubsubCommands(program);
+  addTopicKeyCommands(program);
+  addDeliveriesCommand(program);
   inheritSettings(program);
   return program;
 }

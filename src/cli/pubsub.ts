@@ -2,7 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { buffer } from 'node:stream/consumers';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
@@ -10,12 +12,24 @@ import { stopRequested } from '../node/stop.ts';
 import { type AuthConfig, noneAuth } from '../pubsub/authorization/authorization.ts';
 import { authFromFile, writeSecretsFiles } from '../pubsub/authorization/config.ts';
 import { Broadcaster } from '../pubsub/broadcaster/broadcaster.ts';
+import type { OperationsAccess } from '../pubsub/operations/health.ts';
 import type { BroadcasterOptions } from '../pubsub/options.ts';
+import { topicKeyringFromFile } from '../pubsub/sealed-topics.ts';
 import type { ReceivedMessage } from '../pubsub/subscriber/inbox.ts';
+import type { SubscriberOptions } from '../pubsub/subscriber/options.ts';
+import type { Body } from '../pubsub/subscriber/outgoing-body.ts';
 import { Subscriber } from '../pubsub/subscriber/subscriber.ts';
+import { wholeNumber } from './call.ts';
 import { createLog, type LogLevel } from './log.ts';
 import { logLevel } from './serve.ts';
-import { type OutputOptions, printJson, printLine, printValue } from './terminal.ts';
+import {
+  endProgress,
+  type OutputOptions,
+  printJson,
+  printLine,
+  printValue,
+  showProgress,
+} from './terminal.ts';
 
 interface BroadcasterCommand extends OutputOptions {
   readonly listen: string;
@@ -23,23 +37,42 @@ interface BroadcasterCommand extends OutputOptions {
   readonly auth?: string;
   readonly setup?: string;
   readonly secrets: 'hmac' | 'token';
+  readonly deliveryLog?: string;
+  readonly operations: OperationsAccess;
+  readonly public?: boolean;
+  readonly allow?: readonly string[];
+  readonly verifyIntent?: boolean;
+  readonly drain: number;
   readonly logLevel: LogLevel;
 }
 
-interface PubOptions extends OutputOptions {
+/** What `pub` and `sub` have in common. */
+interface RoadOptions extends OutputOptions {
   readonly auth?: string;
+  readonly via?: 'http' | 'websocket' | 'both';
+  readonly compress?: boolean;
+  readonly key?: string;
 }
 
-interface SubOptions extends OutputOptions {
+interface PubOptions extends RoadOptions {
+  readonly file?: string;
+}
+
+interface SubOptions extends RoadOptions {
   readonly exact?: readonly string[];
   readonly glob?: readonly string[];
   readonly listen: string;
   readonly publicUrl?: string;
-  readonly auth?: string;
   readonly name?: string;
   readonly keep?: boolean;
   readonly exec?: string;
+  readonly save?: string;
 }
+
+/** Bodies longer than this are not printed, bytes. */
+const LONGEST_PRINTED = 64 * 1024;
+/** Shorter ones have gone before anybody could look, bytes. */
+const LONG = 8 * 1024 * 1024;
 
 export function addPubsubCommands(program: Command): void {
   program
@@ -52,6 +85,16 @@ export function addPubsubCommands(program: Command): void {
     .addOption(
       new Option('--secrets <kind>', 'which kind --setup makes').choices(['hmac', 'token']).default('hmac'),
     )
+    .option('--delivery-log <file>', 'keep a log of deliveries, which "sotto deliveries" reads')
+    .addOption(
+      new Option('--operations <who>', 'who may ask /metrics: this machine, all, or nobody at all anything')
+        .choices(['local', 'all', 'off'])
+        .default('local'),
+    )
+    .option('--public', 'post to no private or local address')
+    .option('--allow <network...>', 'but to these all the same, such as 10.1.0.0/16')
+    .option('--verify-intent', 'ask a url whether it wants to be subscribed')
+    .option('--drain <ms>', 'when stopped, go on so long while /readyz says so', wholeNumber, 0)
     .addOption(logLevel())
     .option('--json', 'print JSON')
     .addHelpText(
@@ -65,7 +108,11 @@ export function addPubsubCommands(program: Command): void {
     .argument('<topic>', 'such as orders/new')
     .argument('[message]', 'text; - reads standard input')
     .description('tell everybody who has subscribed to a topic')
+    .option('--file <path>', 'send a file, of any length')
+    .addOption(via(['http', 'websocket']))
+    .option('--compress', 'compress what goes over a WebSocket')
     .option('--auth <file>', 'a secrets file, such as subscriber-secrets.json')
+    .option('--key <file>', 'seal topics with the keys of this file (sotto topic-key new)')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  sotto pub http://127.0.0.1:3003 orders/new "number 7"')
     .action(pub);
@@ -75,22 +122,32 @@ export function addPubsubCommands(program: Command): void {
     .description('hear of topics, until it is stopped')
     .option('--exact <topic...>', 'topics')
     .option('--glob <pattern...>', 'patterns, such as orders/*')
-    .option('--listen <url>', 'where messages come in', 'http://127.0.0.1:0')
+    .addOption(via(['http', 'websocket', 'both']))
+    .option('--compress', 'compress what goes over a WebSocket')
+    .option('--listen <url>', 'where webhooks come in', 'http://127.0.0.1:0')
     .option('--public-url <url>', 'the address that the broadcaster knows it by, where that is another')
     .option('--auth <file>', 'a secrets file, such as subscriber-secrets.json')
+    .option('--key <file>', 'open sealed topics with the keys of this file')
     .option('--name <name>', 'the end of its url, which stays the same over restarts')
     .option('--keep', 'stay subscribed when stopped, to be told what was missed')
     .option(
       '--exec <command>',
       'run this for each message: the body on standard input, the topic in SOTTO_TOPIC',
     )
+    .option('--save <folder>', 'keep each body in a file there')
     .option('--json', 'print JSON')
     .addHelpText('after', "\nExample:\n  sotto sub http://127.0.0.1:3003 --glob 'orders/*'")
     .action(sub);
 }
 
+function via(roads: readonly string[]): Option {
+  return new Option('--via <road>', 'webhooks, or a WebSocket that is kept open')
+    .choices(roads)
+    .default('http');
+}
+
 async function broadcaster(options: BroadcasterCommand): Promise<void> {
-  const { listen, store, auth, setup, secrets, json } = options;
+  const { listen, store, auth, setup, secrets, deliveryLog, allow, json } = options;
   if (setup !== undefined) {
     const paths = await writeSecretsFiles(setup, secrets);
     return json ? printJson({ files: paths }) : printLine(paths.join('\n'));
@@ -101,6 +158,12 @@ async function broadcaster(options: BroadcasterCommand): Promise<void> {
     listen,
     store: store as NonNullable<Exclude<BroadcasterOptions['store'], object>>,
     log,
+    operations: options.operations,
+    verifyIntent: options.verifyIntent ?? false,
+    drainTime: options.drain,
+    addresses: options.public ? 'public' : 'any',
+    ...(allow === undefined ? {} : { allow }),
+    ...(deliveryLog === undefined ? {} : { deliveryLog: `sqlite:${deliveryLog}` }),
     ...(auth === undefined ? {} : { auth: await authOf(auth) }),
   });
   const command = `sotto sub ${running.address} --glob '*'${auth === undefined || auth === 'none' ? '' : ' --auth subscriber-secrets.json'}`;
@@ -120,24 +183,26 @@ async function pub(
   message: string | undefined,
   options: PubOptions,
 ): Promise<void> {
-  await using notifier = await Subscriber.connect({
-    broadcasters: url.split(','),
-    ...(options.auth === undefined ? {} : { auth: await authOf(options.auth) }),
-  });
-  const body = message === '-' ? new Uint8Array(await buffer(process.stdin)) : (message ?? '');
-  const { notified } = await notifier.notify(topic, body);
-  if (options.json) printValue({ notified }, options);
+  const { file, json } = options;
+  if (file !== undefined && message !== undefined)
+    throw new SottoError('invalid_argument', 'Give a message or --file, not both.');
+  await using notifier = await Subscriber.connect(await roadOf(url, options));
+  const body: Body = file !== undefined ? { file } : message === '-' ? process.stdin : (message ?? '');
+  const onProgress = (sent: number, total: number): void => {
+    if (total >= LONG) showProgress(`telling ${topic}`, sent, total);
+  };
+  const { notified } = await notifier.notify(topic, body, { onProgress }).finally(endProgress);
+  if (json) printValue({ notified }, options);
   else printLine(notified === 1 ? '1 subscriber has it.' : `${notified} subscribers have it.`);
 }
 
 async function sub(url: string, options: SubOptions): Promise<void> {
-  const { exact, glob, listen, publicUrl, auth, name, keep, exec, json } = options;
+  const { exact, glob, listen, publicUrl, via: road, name, keep, json } = options;
   const stop = stopRequested();
   await using subscriber = await Subscriber.connect({
-    broadcasters: url.split(','),
-    listen,
+    ...(await roadOf(url, options)),
+    ...(road === 'websocket' ? {} : { listen }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
-    ...(auth === undefined ? {} : { auth: await authOf(auth) }),
   });
   await using subscription = await subscriber.subscribe({
     onMissed: (topic) => {
@@ -149,17 +214,48 @@ async function sub(url: string, options: SubOptions): Promise<void> {
     ...(name === undefined ? {} : { name }),
     ...(keep === undefined ? {} : { keep }),
   });
-  process.stderr.write(`Listening at ${subscriber.address}.\n`);
+  process.stderr.write(`Listening${subscriber.address === null ? '' : ` at ${subscriber.address}`}.\n`);
   void stop.then(() => subscription.close());
-  for await (const message of subscription) await take(message, exec, json ?? false);
+  for await (const message of subscription) await take(message, options);
 }
 
-async function take(message: ReceivedMessage, command: string | undefined, json: boolean): Promise<void> {
-  if (command !== undefined) return execute(command, message);
-  const body = await message.bytes();
+async function roadOf(
+  url: string,
+  { auth, via: transport, compress = false, key }: RoadOptions,
+): Promise<SubscriberOptions> {
+  return {
+    broadcasters: url.split(','),
+    compression: compress,
+    ...(transport === undefined ? {} : { transport }),
+    ...(auth === undefined ? {} : { auth: await authOf(auth) }),
+    ...(key === undefined ? {} : { keyring: await topicKeyringFromFile(key) }),
+  };
+}
+
+async function take(message: ReceivedMessage, { exec, save, json }: SubOptions): Promise<void> {
+  if (exec !== undefined) return execute(exec, message);
   const topic = shown(message.topic);
-  if (json) printJson({ topic, text: textOf(body), base64: Buffer.from(body).toString('base64') });
-  else printLine(`${topic}: ${textOf(body) ?? `${body.length} bytes`}`);
+  const { length } = message;
+  if (save !== undefined) {
+    const path = join(save, Buffer.from(message.identifier).toString('hex'));
+    await pipeline(withProgress(message), createWriteStream(path, { flags: 'wx' }));
+    return json ? printJson({ topic, length, path }) : printLine(`${topic}: ${path}`);
+  }
+  const body = length <= LONGEST_PRINTED ? await message.bytes() : null;
+  if (json) {
+    const content = body && { text: textOf(body), base64: Buffer.from(body).toString('base64') };
+    printJson({ topic, length, ...content });
+  } else printLine(`${topic}: ${(body && textOf(body)) ?? `${length} bytes`}`);
+}
+
+async function* withProgress(message: ReceivedMessage): AsyncGenerator<Uint8Array, void, void> {
+  let done = 0;
+  for await (const chunk of message.chunks()) {
+    yield chunk;
+    done += chunk.length;
+    if (message.length >= LONG) showProgress(`taking ${shown(message.topic)}`, done, message.length);
+  }
+  endProgress();
 }
 
 /** One at a time, in the order in which they came. */
@@ -171,7 +267,7 @@ async function execute(command: string, message: ReceivedMessage): Promise<void>
   });
   child.stdin.on('error', () => {}); // a command need not read what it is given
   const ended = once(child, 'exit');
-  for await (const chunk of message.chunks())
+  for await (const chunk of withProgress(message))
     if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, 'drain'), ended]);
   child.stdin.end();
   const [code] = (await ended) as [number | null];

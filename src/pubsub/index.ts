@@ -26,10 +26,22 @@ export type { Permissions } from './authorization/permissions.ts';
 export { MemoryReplayStore, type ReplayStore, SqliteReplayStore } from './authorization/replay-store.ts';
 export type { TokenKey } from './authorization/token.ts';
 export { Broadcaster } from './broadcaster/broadcaster.ts';
+export type { CompressionOptions, PresetDictionary } from './broadcaster/compression.ts';
 export type { DeadUrlsOptions } from './delivery/dead-urls.ts';
 export type { RetryOptions } from './delivery/retry.ts';
 export type { StandardWebhooksOptions, WebhookSecrets } from './delivery/standard-webhooks.ts';
 export { type Endpoint, fetchHandler } from './endpoint.ts';
+export type {
+  Delivery,
+  DeliveryLog,
+  DeliveryLogCounts,
+  DeliveryPage,
+  DeliveryQuery,
+  DeliveryStatus,
+  LoggedDelivery,
+} from './operations/delivery-log.ts';
+export type { OperationsAccess } from './operations/health.ts';
+export { SqliteDeliveryLog, type SqliteDeliveryLogOptions } from './operations/sqlite-delivery-log.ts';
 export type { BroadcasterLimits, BroadcasterOptions } from './options.ts';
 export { generateTopicSecret, topicKeyring, topicKeyringFromFile } from './sealed-topics.ts';
 export { SqliteSubscriptionStore } from './stores/sqlite.ts';
@@ -41,8 +53,9 @@ export type {
   UnderWay,
   Wanted,
 } from './stores/store.ts';
+export type { SubscriberCompression } from './subscriber/compression.ts';
 export type { ReceivedMessage } from './subscriber/inbox.ts';
-export type { SubscribeOptions, SubscriberOptions } from './subscriber/options.ts';
+export type { NotifyOptions, SubscribeOptions, SubscriberOptions } from './subscriber/options.ts';
 export type { Body } from './subscriber/outgoing-body.ts';
 export { Subscriber } from './subscriber/subscriber.ts';
 export { Subscription } from './subscriber/subscription.ts';

@@ -7,9 +7,12 @@ import { SottoError } from '../errors.ts';
 import type { AddressLimits } from '../platform/types.ts';
 import { parseUrl, type RoadUrl } from '../transport/url.ts';
 import { type AuthConfig, noneAuth } from './authorization/authorization.ts';
+import type { CompressionOptions } from './broadcaster/compression.ts';
 import { DeadUrls, type DeadUrlsOptions } from './delivery/dead-urls.ts';
 import { assertRetry, RETRY_DEFAULTS, type RetryOptions } from './delivery/retry.ts';
 import { StandardWebhooks, type StandardWebhooksOptions } from './delivery/standard-webhooks.ts';
+import type { DeliveryLog } from './operations/delivery-log.ts';
+import type { OperationsAccess } from './operations/health.ts';
 import { SqliteSubscriptionStore } from './stores/sqlite.ts';
 import type { SubscriptionStore } from './stores/store.ts';
 
@@ -55,6 +58,12 @@ export interface BroadcasterOptions {
    * which an original subscriber gives; `strict` only the echoed challenge of WebSub. Default false.
    */
   readonly verifyIntent?: boolean | 'strict';
+  /** What WebSockets may compress with, where their subscribers want it; false for nothing. Default zstd, with training. */
+  readonly compression?: CompressionOptions | false;
+  /** Keeps a log of deliveries, which `sotto deliveries` reads: `sqlite:FILE`, or one of one's own. Default none. */
+  readonly deliveryLog?: `sqlite:${string}` | DeliveryLog;
+  /** Who is answered at /healthz, /readyz and /metrics. Default `local`: metrics to this machine, health to all. */
+  readonly operations?: OperationsAccess;
   /** Where to listen: `http://HOST:PORT`; port 0 takes a free one. Default nowhere: a server of one's own has it mounted. */
   readonly listen?: string;
   /** `sqlite:FILE`, or a store of one's own. Default `sqlite:subscriptions.db`. */
@@ -62,6 +71,8 @@ export interface BroadcasterOptions {
   /** Who may do what. Default: on this machine alone nothing is asked; anywhere else it must be said. */
   readonly auth?: AuthConfig;
   readonly limits?: Partial<BroadcasterLimits>;
+  /** How long `close` goes on as before while /readyz says that it is going, ms: for load balancers. Default 0. */
+  readonly drainTime?: number;
   /** Between two looks for what was missed, ms. Default 10 000. */
   readonly sweepInterval?: number;
   /** Default silent. */
@@ -96,6 +107,10 @@ export interface ResolvedBroadcasterOptions {
   readonly standardWebhooks: StandardWebhooks | null;
   readonly addresses: AddressLimits;
   readonly verifyIntent: boolean | 'strict';
+  readonly compression: CompressionOptions | false;
+  readonly deliveryLog: `sqlite:${string}` | DeliveryLog | null;
+  readonly operations: OperationsAccess;
+  readonly drainTime: number;
   readonly sweepInterval: number;
   readonly log: Logger;
   readonly now: () => number;
@@ -118,7 +133,9 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
   assertNumber(sweepInterval, 'sweepInterval', 10, 2 ** 31 - 1);
   const retry = { ...RETRY_DEFAULTS, ...options.retry };
   assertRetry(retry);
-  const { removeDead, standardWebhooks } = options;
+  const { removeDead, standardWebhooks, compression = {}, deliveryLog = null, drainTime = 0 } = options;
+  assertNumber(drainTime, 'drainTime', 0, 2 ** 31 - 1);
+  assertPresets(compression);
   return {
     listen,
     auth: authOf(options, listen),
@@ -128,11 +145,23 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
     standardWebhooks: standardWebhooks ? new StandardWebhooks({ now, ...standardWebhooks }) : null,
     addresses: addressesOf(options),
     verifyIntent,
+    compression,
+    deliveryLog,
+    operations: options.operations ?? 'local',
+    drainTime,
     sweepInterval,
     log,
     now,
     store: storeOf(options.store),
   };
+}
+
+function assertPresets(compression: CompressionOptions | false): void {
+  const presets = compression === false ? [] : (compression.presets ?? []);
+  for (const { id, level = 3 } of presets) {
+    assertNumber(id, 'compression.presets.id', 2, 65535);
+    assertNumber(level, 'compression.presets.level', 1, 22);
+  }
 }
 
 function addressesOf({ addresses = 'any', allow = [] }: BroadcasterOptions): AddressLimits {

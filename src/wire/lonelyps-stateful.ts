@@ -54,7 +54,7 @@
  * Hashes are checked by whoever has them computed. Source: specs/lonelyps.md, sections 2 to 4.
  */
 
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
 import { Writer } from '../bytes/writer.ts';
@@ -175,7 +175,7 @@ const MISSING_DICTIONARY = 48;
 
 /** @throws SottoError `invalid_message` for a field that its header cannot hold. */
 export function encodeToBroadcaster(message: ToBroadcaster, options: StatefulEncodeOptions = {}): Bytes {
-  return encode(TO_BROADCASTER, message, options);
+  return encode(formatsOf(TO_BROADCASTER, options), message);
 }
 
 /** @throws SottoError `invalid_message`. */
@@ -185,7 +185,7 @@ export function decodeToBroadcaster(bytes: Bytes, options: StatefulOptions = {})
 
 /** @throws SottoError `invalid_message` for a field that its header cannot hold. */
 export function encodeToSubscriber(message: ToSubscriber, options: StatefulEncodeOptions = {}): Bytes {
-  return encode(TO_SUBSCRIBER, message, options);
+  return encode(formatsOf(TO_SUBSCRIBER, options), message);
 }
 
 /** @throws SottoError `invalid_message`. */
@@ -203,17 +203,18 @@ interface Codec<T> {
 interface Field {
   readonly member: string;
   readonly name: string;
+  readonly nameBytes: Bytes;
   readonly codec: Codec<unknown>;
 }
 
 function field<T>(member: string, name: string, codec: Codec<T>): Field {
-  return { member, name, codec: codec as Codec<unknown> };
+  return { member, name, nameBytes: encodeUtf8(name), codec: codec as Codec<unknown> };
 }
 
 const RAW: Codec<Bytes> = { write: (value) => value, read: (bytes) => bytes };
 const TEXT: Codec<string> = { write: encodeUtf8, read: decodeUtf8 };
 const AUTHORIZATION: Codec<string | null> = {
-  write: (value) => encodeUtf8(value ?? ''),
+  write: (value) => (value ? encodeUtf8(value) : EMPTY),
   read: (bytes) => (bytes.length === 0 ? null : decodeUtf8(bytes)),
 };
 const FLAG: Codec<boolean> = {
@@ -246,17 +247,19 @@ const IDENTIFIER: Codec<Bytes> = {
 
 /** Just so many bytes. */
 function fixed(size: number): Codec<number> {
+  const max = maxOf(size);
   return {
-    write: (value, name) => bigEndian(requireRange(BigInt(value), 0n, maxOf(size), name), size),
-    read: (bytes, name) => Number(unsigned(requireAtMost(bytes, size, name))),
+    write: (value, name) => bigEndian(requireRange(BigInt(value), 0n, max, name), size),
+    read: (bytes, name) => uint(requireAtMost(bytes, size, name)),
   };
 }
 
 /** As few bytes as it takes, but `least`. */
 function shortest(size: number, least = 0): Codec<bigint> {
+  const max = maxOf(size);
   return {
     write(value, name) {
-      requireRange(value, 0n, maxOf(size), name);
+      requireRange(value, 0n, max, name);
       const needed = value === 0n ? 0 : Math.ceil(value.toString(16).length / 2);
       return bigEndian(value, Math.max(least, needed));
     },
@@ -266,7 +269,7 @@ function shortest(size: number, least = 0): Codec<bigint> {
 
 const SHORTEST_4: Codec<number> = {
   write: (value, name) => shortest(4).write(BigInt(value), name),
-  read: (bytes, name) => Number(shortest(4).read(bytes, name)),
+  read: (bytes, name) => uint(requireAtMost(bytes, 4, name)),
 };
 
 const A = field('authorization', 'authorization', AUTHORIZATION);
@@ -308,7 +311,7 @@ function layout(number: number, type: string, fields: readonly Field[], marks: s
   return { type, number, fields, hasBody: marks.includes('body'), oldSigned: marks.includes('signed') };
 }
 
-const TO_BROADCASTER: readonly Layout[] = [
+const BROADCASTER_LAYOUTS: readonly Layout[] = [
   layout(1, 'configure', [
     field('subscriberNonce', 'x-subscriber-nonce', sized(NONCE_SIZE)),
     field('enableZstd', 'x-enable-zstd', FLAG),
@@ -329,7 +332,7 @@ const TO_BROADCASTER: readonly Layout[] = [
   layout(SERVE, 'serve', [URL_FIELD, A, T]),
 ];
 
-const TO_SUBSCRIBER: readonly Layout[] = [
+const SUBSCRIBER_LAYOUTS: readonly Layout[] = [
   layout(1, 'confirm-configure', [field('broadcasterNonce', 'x-broadcaster-nonce', sized(NONCE_SIZE)), A, T]),
   layout(2, 'confirm-subscribe-exact', [TOPIC, A, T]),
   layout(3, 'confirm-subscribe-glob', [GLOB, A, T]),
@@ -357,6 +360,50 @@ const ABSENT: Readonly<Record<string, unknown>> = {
 const NOT_IN_OLD_TYPES: ReadonlySet<string> = new Set(['missed', 'serve', 'confirm-serve']);
 const NOT_IN_OLD: ReadonlySet<Field> = new Set([T, SUBSCRIBERS, DICTIONARY_SHA512]);
 
+/** A message as it lies in a revision, with headers of one kind: worked out once, as it is looked up for each message. */
+interface Format {
+  readonly layout: Layout;
+  readonly minimal: boolean;
+  readonly fields: readonly Field[];
+  /** What the revision does not have. */
+  readonly absent: readonly Field[];
+}
+
+/** The formats of a direction, in a revision and with headers of one kind. */
+interface Formats {
+  readonly revision: LonelypsRevision;
+  readonly byType: ReadonlyMap<string, Format>;
+  /** Part 0 of a stream before the other parts, which share its number. */
+  readonly byNumber: ReadonlyMap<number, readonly [Format, Format?]>;
+}
+
+/** By revision, then minimal or expanded. */
+type Direction = Readonly<Record<LonelypsRevision, Readonly<Record<'minimal' | 'expanded', Formats>>>>;
+
+function direction(layouts: readonly Layout[]): Direction {
+  const both = (revision: LonelypsRevision): Direction[LonelypsRevision] => ({
+    minimal: formatsIn(layouts, revision, true),
+    expanded: formatsIn(layouts, revision, false),
+  });
+  return { '0.0.46': both('0.0.46'), '0.0.11': both('0.0.11') };
+}
+
+function formatsIn(layouts: readonly Layout[], revision: LonelypsRevision, minimal: boolean): Formats {
+  const byType = new Map<string, Format>();
+  const byNumber = new Map<number, [Format, Format?]>();
+  for (const each of layouts) {
+    if (revision === '0.0.11' && NOT_IN_OLD_TYPES.has(each.type)) continue;
+    const fields = fieldsOf(each, revision, minimal);
+    const absent = each.fields.filter((one) => !fields.includes(one));
+    const format = { layout: each, minimal, fields, absent };
+    byType.set(each.type, format);
+    const start = byNumber.get(each.number);
+    if (start) start.push(format);
+    else byNumber.set(each.number, [format]);
+  }
+  return { revision, byType, byNumber };
+}
+
 function fieldsOf(
   { fields, oldSigned }: Layout,
   revision: LonelypsRevision,
@@ -369,76 +416,77 @@ function fieldsOf(
   });
 }
 
-function encode(
-  layouts: readonly Layout[],
-  message: ToBroadcaster | ToSubscriber,
-  { revision = '0.0.46', minimal = true }: StatefulEncodeOptions,
-): Bytes {
-  const found = layouts.find(({ type }) => type === message.type);
-  if (!found || (revision === '0.0.11' && NOT_IN_OLD_TYPES.has(message.type))) {
-    throw invalid(`there is no ${message.type} in revision ${revision}`);
+const TO_BROADCASTER: Direction = direction(BROADCASTER_LAYOUTS);
+const TO_SUBSCRIBER: Direction = direction(SUBSCRIBER_LAYOUTS);
+
+function formatsOf(to: Direction, { revision = '0.0.46', minimal = true }: StatefulEncodeOptions): Formats {
+  return to[revision][minimal ? 'minimal' : 'expanded'];
+}
+
+type Members = Record<string, unknown>;
+
+function encode({ byType, revision }: Formats, message: ToBroadcaster | ToSubscriber): Bytes {
+  const format = byType.get(message.type);
+  if (!format) throw invalid(`there is no ${message.type} in revision ${revision}`);
+  const { layout, fields, minimal } = format;
+  const members = message as unknown as Members;
+  const values = fields.map((each) => headerOf(members, each));
+  const body = layout.hasBody ? (members.body as Bytes) : EMPTY;
+  let size = (minimal ? 4 : 6) + body.length;
+  for (const [index, { nameBytes }] of fields.entries()) {
+    size += (minimal ? 0 : 2 + nameBytes.length) + 2 + (values[index]?.length ?? 0);
   }
-  const values = valuesOf(message);
-  const headers = fieldsOf(found, revision, minimal).map(({ member, name, codec }) => {
-    const value = codec.write(values[member], name);
-    if (value.length > 0xffff) throw invalid(`${name} has ${value.length} bytes; 65535 is the most`);
-    return { name: encodeUtf8(name), value };
-  });
-  const named = (name: Bytes): number => (minimal ? 0 : 2 + name.length);
-  const size = headers.reduce(
-    (sum, { name, value }) => sum + named(name) + 2 + value.length,
-    minimal ? 4 : 6,
-  );
-  const writer = new Writer(size).u16(minimal ? MINIMAL : 0).u16(found.number);
-  if (!minimal) writer.u16(headers.length);
-  for (const { name, value } of headers) {
-    if (!minimal) writer.u16(name.length).bytes(name);
+  const writer = new Writer(size).u16(minimal ? MINIMAL : 0).u16(layout.number);
+  if (!minimal) writer.u16(fields.length);
+  for (const [index, { nameBytes }] of fields.entries()) {
+    const value = values[index] ?? EMPTY;
+    if (!minimal) writer.u16(nameBytes.length).bytes(nameBytes);
     writer.u16(value.length).bytes(value);
   }
-  return found.hasBody ? concat(writer.finish(), values.body as Bytes) : writer.finish();
+  return writer.bytes(body).finish();
 }
 
-/** The members of a message, with those that follow from others. */
-function valuesOf(message: ToBroadcaster | ToSubscriber): Readonly<Record<string, unknown>> {
-  if (message.type === 'notify') return { ...message, compressedLength: BigInt(message.body.length) };
-  const isStart = message.type === 'notify-stream-start' || message.type === 'receive-stream-start';
-  return isStart ? { ...message, part: 0n } : { ...message };
+function headerOf(members: Members, { member, name, codec }: Field): Bytes {
+  const value = codec.write(members[member] ?? implied(members, member), name);
+  if (value.length > 0xffff) throw invalid(`${name} has ${value.length} bytes; 65535 is the most`);
+  return value;
 }
 
-function decode(
-  layouts: readonly Layout[],
-  bytes: Bytes,
-  { revision = '0.0.46' }: StatefulOptions,
-): Record<string, unknown> {
+/** What a message does not say since it follows from the rest: a start is part 0, what is in one piece is as long as that. */
+function implied(members: Members, member: string): unknown {
+  if (member === 'part') return 0n;
+  return member === 'compressedLength' ? BigInt((members.body as Bytes).length) : members[member];
+}
+
+function decode(to: Direction, bytes: Bytes, { revision = '0.0.46' }: StatefulOptions): Members {
   try {
     const reader = new Reader(bytes);
     const minimal = (reader.u16() & MINIMAL) === MINIMAL;
     const number = reader.u16();
-    const possible = layouts.filter((each) => each.number === number);
-    const [first, part] = possible;
-    if (!first || (revision === '0.0.11' && NOT_IN_OLD_TYPES.has(first.type)))
-      throw invalid(`type ${number} is unknown`);
+    const possible = formatsOf(to, { revision, minimal }).byNumber.get(number);
+    if (!possible) throw invalid(`type ${number} is unknown`);
     const headers = minimal ? new MinimalHeaders(reader) : new NamedHeaders(reader, revision);
-    // Part 0 of a stream has more headers than the others: which it is stands in one that both have.
-    const shared = fieldsOf(part ?? first, revision, minimal);
-    const message = valuesFrom(headers, shared);
-    const isPart = part !== undefined && message.part !== 0n;
-    const found = isPart ? part : first;
-    const rest = fieldsOf(found, revision, minimal).filter((each) => !shared.includes(each));
-    Object.assign(message, valuesFrom(headers, rest));
-    for (const { member } of found.fields) message[member] ??= ABSENT[member];
-    if (found.hasBody) message.body = reader.rest();
-    return { type: found.type, ...message };
+    const message: Members = { type: possible[0].layout.type };
+    const { layout, absent } = readHeaders(headers, possible, message);
+    for (const { member } of absent) message[member] = ABSENT[member];
+    if (layout.hasBody) message.body = reader.rest();
+    return message;
   } catch (cause) {
     if (cause instanceof SottoError && cause.code === 'invalid_message') throw cause;
     throw invalid(messageOf(cause), cause);
   }
 }
 
-function valuesFrom(headers: Headers, fields: readonly Field[]): Record<string, unknown> {
-  return Object.fromEntries(
-    fields.map((each) => [each.member, each.codec.read(headers.next(each), each.name)]),
-  );
+/** The format that it turns out to be: parts of a stream begin as part 0 does, and have no more than their number. */
+function readHeaders(headers: Headers, [first, part]: readonly [Format, Format?], message: Members): Format {
+  for (const each of first.fields) {
+    const value = each.codec.read(headers.next(each), each.name);
+    if (each !== PART || value !== 0n) message[each.member] = value;
+    if (each !== PART || value === 0n || !part) continue;
+    message.type = part.layout.type;
+    return part;
+  }
+  return first;
 }
 
 interface Headers {
@@ -454,7 +502,8 @@ class MinimalHeaders implements Headers {
   }
 
   next(): Bytes {
-    return this.#reader.bytes(this.#reader.u16());
+    const length = this.#reader.u16();
+    return length === 0 ? EMPTY : this.#reader.bytes(length);
   }
 }
 
@@ -480,34 +529,37 @@ class NamedHeaders implements Headers {
   }
 }
 
-/** What headers must say of each other and of the body; the members that only say it again go. */
+/** What headers must say of each other and of the body; the length that only says it again goes. */
 function checked<Message extends ToBroadcaster | ToSubscriber>(message: Message): Message {
   if (!('decompressedLength' in message)) return message;
-  const {
-    compressedLength,
-    part: _zero,
-    ...rest
-  } = message as unknown as Message & {
-    compressedLength: bigint;
-    part?: bigint;
-  };
+  const { compressedLength, ...rest } = message as unknown as StreamStart;
   if (message.type === 'notify' && compressedLength !== BigInt(message.body.length)) {
     throw invalid('x-compressed-length is not the length of the body');
   }
   if (message.compressor === 0n && compressedLength !== message.decompressedLength) {
     throw invalid('without compression both lengths must be the same');
   }
-  return (message.type === 'notify' ? rest : { ...rest, compressedLength }) as unknown as Message;
+  return message.type === 'notify' ? (rest as unknown as Message) : message;
+}
+
+/** Of at most six bytes. */
+function uint(bytes: Bytes): number {
+  let value = 0;
+  for (const byte of bytes) value = value * 256 + byte;
+  return value;
 }
 
 function unsigned(bytes: Bytes): bigint {
-  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  if (bytes.length <= 6) return BigInt(uint(bytes));
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  return value;
 }
 
 function bigEndian(value: bigint, size: number): Bytes {
-  return Uint8Array.from({ length: size }, (_, index) =>
-    Number((value >> BigInt(8 * (size - 1 - index))) & 0xffn),
-  );
+  const bytes = new Uint8Array(size);
+  for (let at = size - 1, left = value; at >= 0; at--, left >>= 8n) bytes[at] = Number(left & 0xffn);
+  return bytes;
 }
 
 function maxOf(size: number): bigint {

@@ -6,6 +6,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class CuttingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Bytes that went by, both ways. */
+  carried = 0;
   #isDown = false;
 
   static async start(target: number): Promise<CuttingProxy> {
@@ -26,6 +28,11 @@ export class CuttingProxy implements AsyncDisposable {
           this.#sockets.delete(socket);
           front.destroy();
           back.destroy();
+        });
+      }
+      for (const socket of [front, back]) {
+        socket.on('data', (data) => {
+          this.carried += data.length;
         });
       }
       front.pipe(back);

@@ -31,6 +31,7 @@ const NOTIFICATION: Notification = {
   topic: TOPIC,
   sha512: new Uint8Array(createHash('sha512').update(MESSAGE).digest()),
   identifier: IDENTIFIER,
+  tracing: EMPTY,
   body: { length: MESSAGE.length, chunks: () => [MESSAGE] },
 };
 

@@ -18,6 +18,7 @@ import { Gate } from '../../src/pubsub/delivery/gate.ts';
 import { LonelypsFormat } from '../../src/pubsub/delivery/lonelyps-format.ts';
 import type { Post, Poster } from '../../src/pubsub/delivery/poster.ts';
 import { RETRY_DEFAULTS, RetryPolicy } from '../../src/pubsub/delivery/retry.ts';
+import { Watch } from '../../src/pubsub/operations/watch.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
 import type { Pattern } from '../../src/pubsub/stores/store.ts';
 import {
@@ -107,7 +108,7 @@ interface Setup {
   readonly network: Network;
   readonly fanOut: FanOut;
   readonly announcer: Announcer;
-  readonly events: Map<string, number>;
+  readonly watch: Watch;
   clock: number;
 }
 
@@ -118,9 +119,9 @@ async function setUp(
   const gate = options.gate ?? new Gate({ inAll: 64, perUrl: 4, waitingPerUrl: 100 });
   const subscriptions = await Subscriptions.open(store);
   const network = new Network(auth);
-  const events = new Map<string, number>();
+  const watch = new Watch();
   const format = new LonelypsFormat(auth);
-  const setup = { store, subscriptions, network, events, clock: 0 } as Setup;
+  const setup = { store, subscriptions, network, watch, clock: 0 } as Setup;
   const shared = {
     store,
     poster: network,
@@ -129,7 +130,8 @@ async function setUp(
     now: () => setup.clock,
     log: SILENT,
     formatFor: () => format,
-    onEvent: (event: string) => void events.set(event, (events.get(event) ?? 0) + 1),
+    watch,
+    spoolSize: 1000,
   };
   const fanOut = new FanOut({
     ...shared,
@@ -154,6 +156,7 @@ function notification(topic: string, text: string): Notification {
     topic: encodeUtf8(topic),
     sha512: new Uint8Array(createHash('sha512').update(message).digest()),
     identifier: EMPTY,
+    tracing: EMPTY,
     body: { length: message.length, chunks: () => [message.subarray(0, 1), message.subarray(1)] },
   };
 }
@@ -263,12 +266,12 @@ describe('what was missed', () => {
     network.behaviours.set('http://a', 'fails');
     await fanOut.notify(notification('x', '1'));
     await announcer.sweep();
-    assert.equal(setup.events.get('missed_unanswered'), undefined, 'it is not due yet');
+    assert.equal(setup.watch.counters.missed_unanswered, undefined, 'it is not due yet');
     for (let attempt = 0; attempt < 5; attempt++) {
       setup.clock += 3_600_000;
       await announcer.sweep();
     }
-    assert.equal(setup.events.get('missed_unanswered'), 5);
+    assert.equal(setup.watch.counters.missed_unanswered, 5);
     network.behaviours.set('http://a', 'confirms');
     setup.clock += 3_600_000;
     await announcer.sweep();
@@ -287,8 +290,8 @@ describe('what was missed', () => {
       setup.clock += 3_600_000;
       await setup.announcer.sweep();
     }
-    assert.equal(setup.events.get('missed_unanswered'), 19);
-    assert.equal(setup.events.get('missed_given_up'), 1);
+    assert.equal(setup.watch.counters.missed_unanswered, 19);
+    assert.equal(setup.watch.counters.missed_given_up, 1);
     await tearDown(setup);
   });
 

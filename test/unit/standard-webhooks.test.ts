@@ -29,6 +29,7 @@ function notification(text: string | Uint8Array, topic = 'orders/new'): Notifica
     topic: encodeUtf8(topic),
     sha512: EMPTY, // which this format does not look at
     identifier: Uint8Array.of(1, 2, 254, 255),
+    tracing: EMPTY,
     body: { length: message.length, chunks: () => [message.subarray(0, half), message.subarray(half)] },
   };
 }

@@ -17,6 +17,7 @@ import { Gate } from '../../src/pubsub/delivery/gate.ts';
 import { LonelypsFormat } from '../../src/pubsub/delivery/lonelyps-format.ts';
 import type { Poster } from '../../src/pubsub/delivery/poster.ts';
 import { RETRY_DEFAULTS, RetryPolicy } from '../../src/pubsub/delivery/retry.ts';
+import { Watch } from '../../src/pubsub/operations/watch.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
 import type { SubscriptionStore } from '../../src/pubsub/stores/store.ts';
 import type { SignedOperation } from '../../src/wire/lonelyps-authorization.ts';
@@ -64,7 +65,6 @@ function requestsOf(
 ): StatelessRequests {
   const gate = new Gate({ inAll: 10, perUrl: 10, waitingPerUrl: 10 });
   const shared = { auth, log: SILENT, now: () => NOW };
-  const onEvent = (): void => {};
   const fanOut = new FanOut({
     formatFor: () => new LonelypsFormat(auth),
     retry: new RetryPolicy(RETRY_DEFAULTS),
@@ -75,7 +75,8 @@ function requestsOf(
       live: new LiveSubscriptions(),
       store,
       gate,
-      onEvent,
+      watch: new Watch(),
+      spoolSize: 50,
       poster: NOBODY,
       timeout: 1000,
       firstAnnouncement: 0,

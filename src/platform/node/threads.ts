@@ -9,8 +9,8 @@ export const threads: Threads = {
     // Sources run unbuilt: the module beside has the ending that its caller has.
     const ending = base.slice(base.lastIndexOf('.'));
     const worker = new Worker(new URL(`./${name}${ending}`, base));
-    worker.unref(); // it lives only as long as somebody else does
     worker.on('message', onMessage);
+    worker.unref(); // it lives only as long as somebody else does; a listener takes that back, so after it
     let ended = false;
     const end = (why: string): void => {
       if (!ended) onEnd(why);

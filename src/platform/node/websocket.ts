@@ -80,15 +80,13 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
 
 /** Finds out that the other end has vanished, and keeps what lies between from forgetting the connection. */
 function keepAlive(webSocket: WebSocket): void {
-  let silent = 0;
-  for (const sign of ['message', 'ping', 'pong']) {
-    webSocket.on(sign, () => {
-      silent = 0;
-    });
-  }
+  const socket = socketOf(webSocket);
+  let [silent, come] = [0, 0];
   const timer = setInterval(() => {
     if (webSocket.isPaused) return; // we would not hear it
-    silent += 1;
+    const bytesRead = socket?.bytesRead ?? 0;
+    silent = bytesRead > come ? 1 : silent + 1;
+    come = bytesRead;
     if (silent > MOST_SILENT) webSocket.terminate();
     else webSocket.ping();
   }, PING_INTERVAL);

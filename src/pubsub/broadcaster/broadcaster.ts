@@ -1,31 +1,32 @@
 import { sockets } from '#sockets';
 import { EMPTY } from '../../bytes/bytes.ts';
 import type { BoundSocket, HttpRequest, HttpResponse, Pipe } from '../../platform/types.ts';
-import { Counters } from '../../sealed/counters.ts';
+import { delay } from '../../transport/backoff.ts';
 import { told } from '../../transport/listen.ts';
 import { formatUrl, type RoadUrl } from '../../transport/url.ts';
 import { Announcer } from '../delivery/announcer.ts';
 import { FanOut } from '../delivery/fan-out.ts';
 import { RetryPolicy } from '../delivery/retry.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { type Operations, operationsResponse, sharedProbe } from '../operations/health.ts';
+import { Watch } from '../operations/watch.ts';
 import { type BroadcasterOptions, type ResolvedBroadcasterOptions, resolveBroadcaster } from '../options.ts';
 import { LiveSubscriptions } from './live-subscriptions.ts';
-import { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
 import { StatelessRequests } from './stateless-requests.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { intentCheck, webhookRoad } from './webhook-road.ts';
+import { intentCheck, type WebhookRoad, webhookRoad } from './webhook-road.ts';
 
 /** The first announcement of what was missed comes this long after, ms. */
 const FIRST_ANNOUNCEMENT = 1000;
 const HEADERS_TIMEOUT = 10_000;
 /** Of a WebSocket, bytes: longer notifications come in parts. */
 const MAX_CHANNEL_MESSAGE = 16 * 1024 * 1024;
-const CONFIGURE_TIMEOUT = 5000;
-/** Between two looks for WebSockets that do not confirm, ms. */
-const EXPIRE_INTERVAL = 1000;
 const WEBSOCKET = '/v1/websocket';
 /** How long `close` waits for what is being answered, ms. */
 const CLOSE_TIMEOUT = 5000;
+/** What must be there must answer within this, ms. */
+const PROBE_TIMEOUT = 2000;
 
 /**
  * Takes notifications and posts them to whoever has subscribed; who did not get one is told that it has missed it.
@@ -40,17 +41,17 @@ const CLOSE_TIMEOUT = 5000;
  */
 export class Broadcaster implements Endpoint, AsyncDisposable {
   readonly #options: ResolvedBroadcasterOptions;
-  readonly #counters = new Counters();
-  readonly #fanOut: FanOut;
-  readonly #requests: StatelessRequests;
-  readonly #announcer: Announcer;
+  readonly #watch: Watch;
   readonly #subscriptions: Subscriptions;
-  readonly #live = new LiveSubscriptions();
-  readonly #sessions = new Set<Session>();
+  readonly #fanOut: FanOut;
+  readonly #announcer: Announcer;
+  readonly #requests: StatelessRequests;
+  readonly #sessions: Sessions;
+  readonly #operations: Operations;
   readonly #answering = new Set<Promise<unknown>>();
-  #expiring: ReturnType<typeof setInterval> | null = null;
   #socket: BoundSocket | null = null;
   #closed: Promise<void> | null = null;
+  #isEnding = false;
 
   /**
    * Reads the subscriptions, tells of what an earlier process had begun, then listens where it should.
@@ -60,9 +61,27 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
   static async start(options: BroadcasterOptions): Promise<Broadcaster> {
     const resolved = resolveBroadcaster(options);
     const subscriptions = await Subscriptions.open(resolved.store);
-    const broadcaster = new Broadcaster(resolved, subscriptions);
+    const live = new LiveSubscriptions();
+    const road = webhookRoad(resolved);
+    let sessions: Sessions | null = null;
+    const watch = await Watch.open({
+      ...resolved,
+      sources:
+        resolved.operations === 'off'
+          ? null
+          : {
+              subscriptions: () => subscriptions.size + live.size,
+              websockets: () => sessions?.size ?? 0,
+              deliveriesRunning: () => road.gate.running,
+              deliveriesWaiting: () => road.gate.waiting + (sessions?.waiting ?? 0),
+              missedWaiting: () => resolved.store.countMissed(),
+            },
+    });
+    const broadcaster = new Broadcaster(resolved, { subscriptions, live, road, watch });
+    sessions = broadcaster.#sessions;
     try {
-      await broadcaster.#begin();
+      await broadcaster.#fanOut.recover();
+      if (resolved.listen) await broadcaster.#listen(resolved.listen);
     } catch (error) {
       await broadcaster.close();
       throw error;
@@ -70,40 +89,32 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     return broadcaster;
   }
 
-  private constructor(options: ResolvedBroadcasterOptions, subscriptions: Subscriptions) {
-    const { store, auth, limits, now, log, sweepInterval } = options;
+  private constructor(options: ResolvedBroadcasterOptions, { subscriptions, live, road, watch }: Parts) {
+    const { store, auth, limits, now, log, sweepInterval, dead } = options;
+    const { maxMessage, spoolSize, maxSubscriptionsPerUrl: maxPerUrl, deliveryTimeout: timeout } = limits;
     this.#options = options;
+    this.#watch = watch;
     this.#subscriptions = subscriptions;
-    const road = webhookRoad(options);
-    const shared = {
-      ...road,
-      store,
-      timeout: limits.deliveryTimeout,
-      now,
-      log,
-      onEvent: (event: string) => this.#counters.add(event),
-    };
-    this.#fanOut = new FanOut({
+    const shared = { ...road, store, timeout, now, log, watch };
+    this.#announcer = new Announcer({ ...shared, interval: sweepInterval });
+    const retry = new RetryPolicy(options.retry);
+    const fanOut = new FanOut({
       ...shared,
-      subscriptions,
-      live: this.#live,
-      retry: new RetryPolicy(options.retry),
-      dead: options.dead,
+      ...{ subscriptions, live, retry, dead, spoolSize },
       firstAnnouncement: FIRST_ANNOUNCEMENT,
     });
-    this.#announcer = new Announcer({ ...shared, interval: sweepInterval });
-    const { maxMessage, spoolSize, maxSubscriptionsPerUrl: maxPerUrl } = limits;
-    this.#requests = new StatelessRequests({
-      intent: intentCheck(options, road),
-      subscriptions,
-      auth,
-      fanOut: this.#fanOut,
-      maxPerUrl,
-      maxMessage,
-      spoolSize,
-      now,
-      log,
-    });
+    this.#fanOut = fanOut;
+    this.#sessions = new Sessions({ options, fanOut, live, watch });
+    const intent = intentCheck(options, road);
+    const bounds = { maxPerUrl, maxMessage, spoolSize };
+    this.#requests = new StatelessRequests({ ...bounds, intent, subscriptions, auth, fanOut, now, log });
+    this.#operations = {
+      access: options.operations,
+      probes: [sharedProbe({ name: 'store', check: () => store.countMissed() }, PROBE_TIMEOUT)],
+      isDraining: () => this.#closed !== null,
+      metrics: watch.metrics,
+      probeTimeout: PROBE_TIMEOUT,
+    };
   }
 
   /** Where it listens, with the port it really got; empty where it does not. */
@@ -114,7 +125,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
 
   /** How often each thing happened, such as `delivery_received`, `delivery_failed`, `missed_announced`. */
   get counters(): Readonly<Record<string, number>> {
-    return this.#counters.snapshot();
+    return this.#watch.counters;
   }
 
   /** Subscriptions there are now, without those of WebSockets. */
@@ -122,7 +133,10 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     return this.#subscriptions.size;
   }
 
-  /** Finishes what is being answered and announced, then closes everything. */
+  /**
+   * Says at /readyz that it is going, and goes on for as long as `drainTime` has it; then finishes what is being answered and
+   * announced, and closes everything.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -132,19 +146,8 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     return this.close();
   }
 
-  async #begin(): Promise<void> {
-    await this.#fanOut.recover();
-    this.#expiring = setInterval(() => {
-      for (const session of this.#sessions) session.expire();
-    }, EXPIRE_INTERVAL);
-    this.#expiring.unref?.();
-    const { listen } = this.#options;
-    if (listen) await this.#listen(listen);
-  }
-
   async #listen(listen: RoadUrl): Promise<void> {
-    const { limits } = this.#options;
-    const { maxConnections, maxConnectionsPerHost, idleTimeout } = limits;
+    const { maxConnections, maxConnectionsPerHost, idleTimeout } = this.#options.limits;
     this.#socket = await told(
       listen,
       sockets.listenHttpStreams({
@@ -158,37 +161,16 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
           headersTimeout: HEADERS_TIMEOUT,
           maxMessage: MAX_CHANNEL_MESSAGE,
         },
-        onRequest: (request) => this.answer(request),
+        onRequest: (request) => operationsResponse(request, this.#operations) ?? this.answer(request),
         channelHandler: (path) => this.channelHandler(path),
-        onDrop: (reason) => this.#counters.add(reason),
+        onDrop: (reason) => this.#watch.onEvent(reason),
       }),
     );
   }
 
   /** Who takes WebSockets that come to a server of one's own at this path; null for nobody. */
   channelHandler(path: string): ((pipe: Pipe) => void) | null {
-    return path === WEBSOCKET && !this.#closed ? (pipe) => this.#accept(pipe) : null;
-  }
-
-  #accept(pipe: Pipe): void {
-    const { auth, limits, now, log } = this.#options;
-    const session = new Session(pipe, {
-      auth,
-      fanOut: this.#fanOut,
-      live: this.#live,
-      maxMessage: limits.maxMessage,
-      spoolSize: limits.spoolSize,
-      maxSubscriptions: limits.maxSubscriptionsPerUrl,
-      maxWaiting: limits.maxWaitingPerUrl,
-      deliveryTimeout: limits.deliveryTimeout,
-      configureTimeout: CONFIGURE_TIMEOUT,
-      now,
-      log,
-      onEvent: (event) => this.#counters.add(event),
-      onEnd: (ended) => this.#sessions.delete(ended),
-    });
-    this.#sessions.add(session);
-    this.#counters.add('websocket_opened');
+    return path === WEBSOCKET && !this.#isEnding ? (pipe) => this.#sessions.accept(pipe) : null;
   }
 
   /** Whether requests for this path are for it; see {@link Endpoint}. */
@@ -204,24 +186,33 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
   }
 
   async #respond({ method, path, header, body }: HttpRequest): Promise<HttpResponse> {
-    if (this.#closed) return { status: 503, body: EMPTY };
+    if (this.#isEnding) return { status: 503, body: EMPTY };
     if (!this.#requests.has(path)) return { status: 404, body: EMPTY };
     if (method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: EMPTY };
     const answer = await this.#requests.handle({ path, authorization: header('authorization'), body });
-    this.#counters.add(`status_${answer.status}`);
+    this.#watch.onEvent(`status_${answer.status}`);
     return answer.status === 200
       ? { ...answer, headers: { 'content-type': 'application/octet-stream' } }
       : answer;
   }
 
   async #close(): Promise<void> {
-    if (this.#expiring) clearInterval(this.#expiring);
-    const sessions = [...this.#sessions].map((session) => session.close());
-    const done = Promise.allSettled([...this.#answering, ...sessions]);
+    if (this.#socket) await delay(this.#options.drainTime);
+    this.#isEnding = true;
+    const done = Promise.allSettled([...this.#answering, this.#sessions.close()]);
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref?.())]);
     await this.#socket?.close();
     await done;
     await this.#announcer.close();
+    await this.#watch.close();
     await this.#options.store.close();
   }
+}
+
+/** What a broadcaster is made of besides its options. */
+interface Parts {
+  readonly subscriptions: Subscriptions;
+  readonly live: LiveSubscriptions;
+  readonly road: WebhookRoad;
+  readonly watch: Watch;
 }

@@ -10,14 +10,16 @@ import { SottoError } from '../../errors.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import { encodeToSubscriber, type ToSubscriber } from '../../wire/lonelyps-stateful.ts';
 import type { Authorizer } from '../authorization/authorization.ts';
-import type { Notification } from '../delivery/fan-out.ts';
+import type { Told } from '../delivery/fan-out.ts';
 import type { Outcome } from '../delivery/format.ts';
 import type { LiveDelivery } from '../delivery/live.ts';
-import type { MessageBody } from '../delivery/poster.ts';
+import type { Rendition } from '../delivery/renditions.ts';
 import { Fifo } from '../fifo.ts';
+import type { Watch } from '../operations/watch.ts';
 import type { ConnectionUrls } from '../stateful/connection-urls.ts';
 import type { Outgoing } from '../stateful/outgoing.ts';
 import { asOnePart, partSize, partsOf } from '../stateful/parts.ts';
+import type { CompressionChange } from './compression.ts';
 
 export interface DeliveriesOptions {
   readonly urls: ConnectionUrls;
@@ -25,7 +27,7 @@ export interface DeliveriesOptions {
   /** Proves the broadcaster. */
   readonly authorizer: Authorizer;
   /** The message as this connection takes it. */
-  readonly encode: (body: Notification) => Promise<EncodedMessage> | EncodedMessage;
+  readonly encode: (notification: Told) => Promise<Rendition> | Rendition;
   /** Deliveries that may wait; more are missed. */
   readonly maxWaiting: number;
   /** A delivery that has waited so long is missed, ms; and a subscriber that confirms nothing for so long is gone. */
@@ -33,15 +35,9 @@ export interface DeliveriesOptions {
   readonly now: () => number;
   /** Ends the connection. */
   readonly onFailure: (why: unknown) => void;
-  readonly onEvent: (event: string) => void;
-}
-
-/** A message as it is transferred: compressed, or as it was. */
-export interface EncodedMessage {
-  readonly compressor: bigint;
-  readonly body: MessageBody;
-  /** Of that body. */
-  readonly sha512: Bytes;
+  readonly watch: Watch;
+  /** Of the connection, for the delivery log. */
+  readonly name: string;
 }
 
 interface Waiting extends LiveDelivery {
@@ -67,6 +63,7 @@ export class Deliveries {
   readonly #options: DeliveriesOptions;
   readonly #waiting = new Fifo<Waiting>();
   readonly #missed = new Map<string, Bytes>();
+  readonly #changes = new Fifo<CompressionChange>();
   readonly #unconfirmed = new Fifo<Unconfirmed>();
   #unconfirmedBytes = 0;
   #progressAt: number;
@@ -85,12 +82,20 @@ export class Deliveries {
     return this.#waiting.size;
   }
 
-  add(delivery: LiveDelivery): void {
+  add(asked: LiveDelivery): void {
     const { maxWaiting, now } = this.#options;
+    const delivery = this.#watched(asked);
     if (this.#closed) return delivery.settle(failed('its connection has ended'));
     if (this.#waiting.size >= maxWaiting)
       return this.#miss(delivery, 'too many deliveries to it are waiting');
     this.#waiting.push({ ...delivery, since: now() });
+    this.#send();
+  }
+
+  /** How it compresses changes before the next delivery. */
+  change(change: CompressionChange): void {
+    if (this.#closed) return;
+    this.#changes.push(change);
     this.#send();
   }
 
@@ -102,7 +107,7 @@ export class Deliveries {
   /** A whole message was taken. @throws SottoError `invalid_message` for one that was not expected. */
   received(identifier: Bytes, subscribers: number): void {
     this.#confirmed(identifier, null).settle({ state: 'received', subscribers });
-    this.#options.onEvent('delivery_received');
+    this.#options.watch.onEvent('delivery_received');
   }
 
   /** Gives up what has waited too long, and a subscriber that is silent. */
@@ -129,8 +134,23 @@ export class Deliveries {
     for (const delivery of left) delivery.settle(failed('its connection has ended'));
   }
 
+  /** What goes on by another way is logged there. */
+  #watched(delivery: LiveDelivery): LiveDelivery {
+    const { watch, name } = this.#options;
+    const watched = watch.delivering(delivery.notification, name);
+    if (!watched) return delivery;
+    return {
+      ...delivery,
+      notification: watched.notification,
+      settle: (outcome) => {
+        if (outcome.state === 'received' || !delivery.hasFallback) watched.end(outcome, 1);
+        delivery.settle(outcome);
+      },
+    };
+  }
+
   #miss(delivery: LiveDelivery, why: string): void {
-    this.#options.onEvent('delivery_failed');
+    this.#options.watch.onEvent('delivery_failed');
     delivery.settle(failed(why));
     if (delivery.hasFallback) return;
     const { topic } = delivery.notification;
@@ -164,6 +184,8 @@ export class Deliveries {
   /** A promise where something had to be waited for: then it is not known whether that was all. */
   #sendNext(): Promise<void> | undefined {
     while (!this.#closed) {
+      const change = this.#changes.shift();
+      if (change) return this.#sendChange(change);
       if (!this.#hasRoom) return undefined;
       const [missed] = this.#missed.values();
       const delivery = missed ? undefined : this.#waiting.shift();
@@ -172,6 +194,13 @@ export class Deliveries {
       if (sent) return sent;
     }
     return undefined;
+  }
+
+  async #sendChange({ operation, message, onSent }: CompressionChange): Promise<void> {
+    const url = this.#options.urls.nextBroadcaster();
+    const signed = { operation: operation(url), tracing: EMPTY };
+    this.#push(message(await this.#options.authorizer.authorize(signed)));
+    onSent();
   }
 
   async #sendMissed(topic: Bytes): Promise<void> {
@@ -183,7 +212,7 @@ export class Deliveries {
     };
     const authorization = await this.#options.authorizer.authorize({ operation, tracing: EMPTY });
     this.#push({ type: 'missed', authorization, tracing: EMPTY, topic });
-    this.#options.onEvent('missed_announced');
+    this.#options.watch.onEvent('missed_announced');
   }
 
   #sendDelivery(delivery: LiveDelivery): Promise<void> | undefined {
@@ -193,13 +222,13 @@ export class Deliveries {
     return this.#sendMessage(delivery, encoded);
   }
 
-  #sendMessage(delivery: LiveDelivery, message: EncodedMessage): Promise<void> | undefined {
-    const { topic, identifier } = delivery.notification;
+  #sendMessage(delivery: LiveDelivery, message: Rendition): Promise<void> | undefined {
+    const { topic, identifier, tracing } = delivery.notification;
     const url = this.#options.urls.nextBroadcaster();
     const operation: SignedOperation = { kind: 'receive', url, topic, identifier, sha512: message.sha512 };
     const body = asOnePart(message.body);
     if (!body) return this.#sendParts(delivery, message, operation);
-    const authorization = this.#options.authorizer.authorize({ operation, tracing: EMPTY });
+    const authorization = this.#options.authorizer.authorize({ operation, tracing });
     if (authorization instanceof Promise) {
       return authorization.then((proof) => this.#sendOnly(delivery, message, proof, body));
     }
@@ -208,7 +237,7 @@ export class Deliveries {
 
   #sendOnly(
     delivery: LiveDelivery,
-    message: EncodedMessage,
+    message: Rendition,
     authorization: string | null,
     body: Bytes,
   ): undefined {
@@ -216,43 +245,43 @@ export class Deliveries {
     this.#current = null;
   }
 
-  async #sendParts(
-    delivery: LiveDelivery,
-    message: EncodedMessage,
-    operation: SignedOperation,
-  ): Promise<void> {
-    const { identifier } = delivery.notification;
+  async #sendParts(delivery: LiveDelivery, message: Rendition, operation: SignedOperation): Promise<void> {
+    const { identifier, tracing } = delivery.notification;
     const { length } = message.body;
     let part = 0n;
     let sent = 0;
-    for await (const body of partsOf(message.body, partSize(length))) {
-      // All parts bear the url of the first: the original's subscriber counts no other, ours knows.
-      const authorization = await this.#options.authorizer.authorize({ operation, tracing: EMPTY });
-      while (!this.#hasRoom && !this.#closed) await this.#room();
-      if (this.#closed) return;
-      sent += body.length;
-      if (part === 0n) this.#sendStart(delivery, message, authorization, body);
-      else {
-        this.#expect(delivery, sent === length ? null : part, body.length);
-        this.#push({ type: 'receive-stream-part', authorization, tracing: EMPTY, identifier, part, body });
+    try {
+      for await (const body of partsOf(message.body, partSize(length))) {
+        // All parts bear the url of the first: the original's subscriber counts no other, ours knows.
+        const authorization = await this.#options.authorizer.authorize({ operation, tracing });
+        while (!this.#hasRoom && !this.#closed) await this.#room();
+        if (this.#closed) return;
+        sent += body.length;
+        if (part === 0n) this.#sendStart(delivery, message, authorization, body);
+        else {
+          this.#expect(delivery, sent === length ? null : part, body.length);
+          this.#push({ type: 'receive-stream-part', authorization, tracing, identifier, part, body });
+        }
+        part += 1n;
       }
-      part += 1n;
+      this.#current = null;
+    } finally {
+      await message.remove?.();
     }
-    this.#current = null;
   }
 
   #sendStart(
     delivery: LiveDelivery,
-    { compressor, body: whole, sha512 }: EncodedMessage,
+    { compressor, body: whole, sha512 }: Rendition,
     authorization: string | null,
     body: Bytes,
   ): void {
-    const { topic, identifier, body: plain } = delivery.notification;
+    const { topic, identifier, tracing, body: plain } = delivery.notification;
     this.#expect(delivery, body.length === whole.length ? null : 0n, body.length);
     this.#push({
       type: 'receive-stream-start',
       authorization,
-      tracing: EMPTY,
+      tracing,
       identifier,
       topic,
       compressor,

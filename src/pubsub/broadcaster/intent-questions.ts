@@ -45,7 +45,8 @@ async function confirmsByMessage(
 ): Promise<boolean> {
   const identifier = primitives.randomBytes(CHALLENGE_SIZE);
   const body = { length: 0, chunks: () => [] };
-  const prepared = await format.prepare(url, { topic: TOPIC, sha512: SHA512_OF_NOTHING, body, identifier });
+  const question = { topic: TOPIC, sha512: SHA512_OF_NOTHING, body, identifier, tracing: EMPTY };
+  const prepared = await format.prepare(url, question);
   const answer = await poster.post(url, { ...prepared, signal });
   const { state } = await format.judge(url, answer);
   return state === 'received' && isEchoed(answer.body, identifier);

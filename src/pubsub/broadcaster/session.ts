@@ -6,8 +6,9 @@
  */
 
 import { primitives } from '#crypto';
+import { zstd } from '#zstd';
 import type { Logger } from '../../app/message.ts';
-import { type Bytes, EMPTY, sameBytes } from '../../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Pipe } from '../../platform/types.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
@@ -20,12 +21,16 @@ import {
 import type { AuthConfig, Grant } from '../authorization/authorization.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import type { LiveDelivery, LiveSubscriber } from '../delivery/live.ts';
-import { type CollectedMessage, MessageCollector, wholeMessage } from '../delivery/message.ts';
+import { type CollectedMessage, wholeMessage } from '../delivery/message.ts';
+import { handedOn } from '../operations/trace-context.ts';
+import type { Watch } from '../operations/watch.ts';
 import { isOurs, OURS } from '../stateful/capabilities.ts';
 import { ConnectionUrls } from '../stateful/connection-urls.ts';
 import { Inbound } from '../stateful/inbound.ts';
+import { type Come, Incoming } from '../stateful/incoming.ts';
 import { Outgoing } from '../stateful/outgoing.ts';
 import { nameOfPattern, type Pattern } from '../stores/store.ts';
+import { type CompressionOptions, SessionCompression } from './compression.ts';
 import { Deliveries } from './deliveries.ts';
 import type { LiveSubscription, LiveSubscriptions } from './live-subscriptions.ts';
 
@@ -38,6 +43,8 @@ export interface SessionOptions {
   /** Longer messages go to disk, bytes. */
   readonly spoolSize: number;
   readonly maxSubscriptions: number;
+  /** What it offers; false for no compression at all. */
+  readonly compression: CompressionOptions | false;
   /** Deliveries that may wait. */
   readonly maxWaiting: number;
   /** See {@link Deliveries}, ms. */
@@ -46,24 +53,19 @@ export interface SessionOptions {
   readonly configureTimeout: number;
   readonly now: () => number;
   readonly log: Logger;
-  readonly onEvent: (event: string) => void;
+  readonly watch: Watch;
   readonly onEnd: (session: Session) => void;
 }
 
 /** Of a message as it is announced. */
 type Announced = Extract<ToBroadcaster, { type: 'notify' | 'notify-stream-start' }>;
-
-/** A message whose parts are coming. */
-interface Stream {
-  readonly start: Announced;
-  readonly collector: MessageCollector;
-  nextPart: bigint;
-}
+type StreamStart = Extract<ToBroadcaster, { type: 'notify-stream-start' }>;
 
 /** What a session has once both ends have said their nonces. */
 interface Open {
   readonly urls: ConnectionUrls;
   readonly deliveries: Deliveries;
+  readonly compression: SessionCompression;
 }
 
 const NONCE_SIZE = 32;
@@ -79,9 +81,9 @@ export class Session implements LiveSubscriber {
   readonly #outgoing: Outgoing;
   readonly #subscriptions = new Map<string, LiveSubscription>();
   readonly #serving = new Set<string>();
+  readonly #incoming: Incoming<StreamStart>;
   readonly #configureTimer: ReturnType<typeof setTimeout>;
   #open: Open | null = null;
-  #stream: Stream | null = null;
   #answers: Promise<void> = Promise.resolve();
   #unanswered = 0;
   #ended = false;
@@ -90,6 +92,7 @@ export class Session implements LiveSubscriber {
     this.#options = options;
     this.#pipe = pipe;
     this.#outgoing = new Outgoing(pipe);
+    this.#incoming = new Incoming(options);
     this.#configureTimer = setTimeout(() => pipe.destroy(), options.configureTimeout);
     new Inbound(pipe, {
       onMessage: (data) => this.#handle(data),
@@ -97,9 +100,19 @@ export class Session implements LiveSubscriber {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   deliver(delivery: LiveDelivery): void {
     if (this.#open) this.#open.deliveries.add(delivery);
     else delivery.settle({ state: 'failed', why: 'its connection has ended' });
+  }
+
+  /** As the delivery log has it. */
+  get #name(): string {
+    const { host, port } = this.#pipe.remote;
+    return `ws://${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
 
   /** Deliveries that wait for their turn. */
@@ -122,14 +135,15 @@ export class Session implements LiveSubscriber {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#configureTimer);
-    const { live, log, onEnd, onEvent } = this.#options;
+    const { live, log, onEnd, watch } = this.#options;
     for (const subscription of this.#subscriptions.values()) live.remove(subscription);
     for (const url of this.#serving) {
       live.leave(url, this);
-      onEvent('serving_ended');
+      watch.onEvent('serving_ended');
     }
     this.#open?.deliveries.close();
-    this.#stream?.collector.abandon().catch(() => {}); // it is a temporary file of nobody's
+    this.#open?.compression.close();
+    this.#incoming.abandon();
     if (why !== null) log.debug({ why, remote: this.#pipe.remote.host }, 'a WebSocket has ended');
     onEnd(this);
   }
@@ -179,22 +193,30 @@ export class Session implements LiveSubscriber {
     const authorization = await this.#options.auth.toSubscriber.authorize({ operation, tracing });
     this.#send({ type: 'confirm-configure', broadcasterNonce, authorization, tracing });
     clearTimeout(this.#configureTimer);
-    this.#open = { urls, deliveries: this.#deliveriesFor(urls) };
+    this.#open = this.#opened(urls, message);
   }
 
-  #deliveriesFor(urls: ConnectionUrls): Deliveries {
-    const { auth, maxWaiting, deliveryTimeout, now, onEvent } = this.#options;
-    return new Deliveries({
+  #opened(urls: ConnectionUrls, wanted: ToBroadcaster & { type: 'configure' }): Open {
+    const { auth, maxWaiting, deliveryTimeout, now, watch, compression: allowed } = this.#options;
+    const deliveries = new Deliveries({
       urls,
       outgoing: this.#outgoing,
       authorizer: auth.toSubscriber,
-      encode: ({ body, sha512 }) => ({ compressor: 0n, body, sha512 }),
+      encode: ({ body, renditions }) => renditions.by(compression.chooseFor(body)),
       maxWaiting,
       timeout: deliveryTimeout,
       now,
       onFailure: (why) => this.#fail(why),
-      onEvent,
+      watch,
+      name: this.#name,
     });
+    const enableZstd = wanted.enableZstd && allowed !== false && zstd.available;
+    const compression = new SessionCompression(
+      allowed || {},
+      { ...wanted, enableZstd },
+      { now, onChange: (change) => deliveries.change(change) },
+    );
+    return { urls, deliveries, compression };
   }
 
   async #subscribe(message: ToBroadcaster, pattern: Pattern, { urls }: Open): Promise<void> {
@@ -241,70 +263,57 @@ export class Session implements LiveSubscriber {
     if (this.#ended) return;
     this.#serving.add(url);
     this.#options.live.serve(url, { subscriber: this, mayReceive: grant.maySubscribe });
-    this.#options.onEvent('serving_began');
+    this.#options.watch.onEvent('serving_began');
   }
 
   async #notify(message: ToBroadcaster & { type: 'notify' }): Promise<void> {
-    this.#requireNoStream();
+    this.#incoming.requireNone();
     await this.#proveNotification(message, message.tracing, message.authorization);
-    this.#requireLength(BigInt(message.body.length));
-    const { sha512, body } = message;
-    const whole = wholeMessage(body, { length: body.length, sha512 });
-    this.#fanOut(message, whole);
+    const { sha512, body, decompressedLength } = message;
+    if (Math.max(body.length, Number(decompressedLength)) > this.#options.maxMessage)
+      throw invalid('it is longer than may be');
+    await this.#tell(message, wholeMessage(body, { length: body.length, sha512 }));
   }
 
-  async #startStream(message: ToBroadcaster & { type: 'notify-stream-start' }): Promise<void> {
-    this.#requireNoStream();
+  async #startStream(message: StreamStart): Promise<void> {
+    this.#incoming.requireNone();
     await this.#proveNotification(message, message.tracing, message.authorization);
-    const { compressedLength, sha512, body } = message;
-    this.#requireLength(compressedLength);
-    const expected = { length: Number(compressedLength), sha512 };
-    const collector = await MessageCollector.open(expected, this.#options.spoolSize);
-    this.#stream = { start: message, collector, nextPart: 0n };
-    await this.#takePart(this.#stream, body);
+    await this.#takePart(await this.#incoming.begin(message));
   }
 
   async #continueStream(message: ToBroadcaster & { type: 'notify-stream-part' }): Promise<void> {
-    const stream = this.#stream;
-    if (
-      !stream ||
-      !sameBytes(stream.start.identifier, message.identifier) ||
-      stream.nextPart !== message.part
-    ) {
-      throw invalid('a part came out of turn');
-    }
+    const start = this.#incoming.startOf(message);
     // Signed with the tracing of part 0, by the specification.
-    await this.#proveNotification(stream.start, stream.start.tracing, message.authorization);
-    await this.#takePart(stream, message.body);
+    await this.#proveNotification(start, start.tracing, message.authorization);
+    await this.#takePart(await this.#incoming.add(message.body));
   }
 
-  async #takePart(stream: Stream, body: Bytes): Promise<void> {
-    const { collector, start } = stream;
-    await collector.add(body);
-    const { identifier } = start;
-    if (collector.isWhole) {
-      this.#stream = null;
-      return this.#fanOut(start, collector.finish());
-    }
-    const part = stream.nextPart++;
-    const confirmed = await this.#sign({ kind: 'continue-notify', identifier, part });
-    this.#answerInOrder({ type: 'continue-notify', identifier, part, ...confirmed });
+  async #takePart(come: Come<StreamStart>): Promise<void> {
+    if (come.isWhole) return this.#tell(come.start, come.body);
+    const { identifier } = come.start;
+    const confirmed = await this.#sign({ kind: 'continue-notify', identifier, part: come.part });
+    this.#answerInOrder({ type: 'continue-notify', identifier, part: come.part, ...confirmed });
   }
 
-  /** Goes on to the next message while everybody is told. */
-  #fanOut(start: Announced, body: CollectedMessage): void {
-    const { topic, identifier, sha512 } = start;
-    const told = this.#options.fanOut.notify({ topic, sha512, body, identifier });
+  /** Tells everybody, and goes on to the next message meanwhile. */
+  async #tell(start: Announced, transferred: CollectedMessage): Promise<void> {
+    const { compressor, sha512: transferredSha512, type } = start;
+    const isPlain = compressor === 0n;
+    const unpacked = isPlain
+      ? null
+      : await this.#open?.compression.unpack(transferred, start, this.#options.spoolSize);
+    const { body, sha512 } = unpacked ?? { body: transferred, sha512: transferredSha512 };
+    this.#open?.compression.learn(body);
+    // By the original: a stream's answer is signed over what was transferred, another's over the message itself.
+    const answered = type === 'notify' ? sha512 : transferredSha512;
+    const { topic, identifier } = start;
+    const tracing = handedOn(start.tracing);
+    const told = this.#options.fanOut.notify({ topic, sha512, body, identifier, tracing });
     const answer = told
       .finally(() => body.remove())
       .then(async ({ notified }): Promise<ToSubscriber> => {
-        const confirmed = await this.#sign({
-          kind: 'confirm-notify',
-          identifier,
-          subscribers: notified,
-          topic,
-          sha512,
-        });
+        const operation = { identifier, subscribers: notified, topic, sha512: answered } as const;
+        const confirmed = await this.#sign({ kind: 'confirm-notify', ...operation });
         return { type: 'confirm-notify', identifier, subscribers: BigInt(notified), ...confirmed };
       });
     this.#answerInOrder(answer);
@@ -353,14 +362,6 @@ export class Session implements LiveSubscriber {
         if (!this.#ended) this.#send(message);
       })
       .catch((error: unknown) => this.#fail(error));
-  }
-
-  #requireNoStream(): void {
-    if (this.#stream) throw invalid('a message came among the parts of another');
-  }
-
-  #requireLength(length: bigint): void {
-    if (length > this.#options.maxMessage) throw invalid('it is longer than may be');
   }
 
   async #proveNotification(

@@ -31,6 +31,7 @@ import type { AuthConfig, Grant } from '../authorization/authorization.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import { collectMessage } from '../delivery/message.ts';
 import { etagOf } from '../etag.ts';
+import { handedOn } from '../operations/trace-context.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
 import type { IntentCheck } from './intent.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -118,7 +119,9 @@ export class StatelessRequests {
     const expected = { length: Number(length), sha512 };
     const body = await stored(collectMessage(reader.rest(), expected, spoolSize));
     try {
-      const { notified } = await stored(fanOut.notify({ topic, sha512, body, identifier }));
+      const { notified } = await stored(
+        fanOut.notify({ topic, sha512, body, identifier, tracing: handedOn(tracing) }),
+      );
       const subscribers = Math.min(notified, MOST_SUBSCRIBERS);
       const traced = this.#tracing(receivedAt);
       const operation: SignedOperation = { kind: 'confirm-notify', identifier, subscribers, topic, sha512 };

@@ -7,6 +7,7 @@
 
 import type { Logger } from '../../app/message.ts';
 import { messageOf } from '../../errors.ts';
+import type { Watch } from '../operations/watch.ts';
 import type { Missed, SubscriptionStore } from '../stores/store.ts';
 import type { DeliveryFormat } from './format.ts';
 import type { Gate } from './gate.ts';
@@ -31,7 +32,7 @@ export interface AnnouncerOptions {
   readonly interval: number;
   readonly now: () => number;
   readonly log: Logger;
-  readonly onEvent: (event: string) => void;
+  readonly watch: Watch;
 }
 
 export class Announcer {
@@ -71,24 +72,34 @@ export class Announcer {
   }
 
   async #announce(missed: Missed): Promise<void> {
-    const { store, gate, now, onEvent, log } = this.#options;
+    const { store, gate, now, log } = this.#options;
     const { recovery } = missed.subscription;
     // Who has no recovery url any more cannot be told.
-    const why = recovery === null ? null : await gate.pass(recovery, () => this.#tell(missed, recovery));
-    if (recovery === null || why === '') {
-      onEvent('missed_announced');
+    const why = recovery === null ? '' : await gate.pass(recovery, () => this.#tell(missed, recovery));
+    if (why === '') {
+      this.#ended('announced', missed, '');
       return store.forgetMissed(missed);
     }
+    const failure = why ?? 'too many announcements to it are waiting';
     if (missed.attempts + 1 >= MOST_ATTEMPTS) {
-      onEvent('missed_given_up');
-      log.warn(
-        { url: recovery, why },
-        'a subscriber could not be told that it has missed something; given up',
-      );
+      this.#ended('given-up', missed, failure);
+      const fields = { url: recovery, why: failure };
+      log.warn(fields, 'a subscriber could not be told that it has missed something; given up');
       return store.forgetMissed(missed);
     }
-    onEvent('missed_unanswered');
+    this.#ended('unanswered', missed, failure);
     await store.retryMissed(missed, now() + pauseAfter(missed.attempts));
+  }
+
+  #ended(
+    how: 'announced' | 'unanswered' | 'given-up',
+    { topic, attempts, subscription }: Missed,
+    why: string,
+  ): void {
+    const { watch } = this.#options;
+    watch.onEvent(`missed_${how.replace('-', '_')}`);
+    const url = subscription.recovery ?? subscription.url;
+    watch.announced(`missed-${how}`, { topic, url, tries: attempts + 1, why });
   }
 
   /** Why it was not confirmed; nothing where it was. */

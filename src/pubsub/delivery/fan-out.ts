@@ -10,12 +10,14 @@ import type { Logger } from '../../app/message.ts';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { delay } from '../../transport/backoff.ts';
 import type { Subscriptions } from '../broadcaster/subscriptions.ts';
+import type { Watch } from '../operations/watch.ts';
 import type { Subscription, SubscriptionStore } from '../stores/store.ts';
 import type { DeadUrls } from './dead-urls.ts';
 import { type DeliveryFormat, failed, failedBy, type Outcome } from './format.ts';
 import type { Gate } from './gate.ts';
 import type { LiveSubscribers } from './live.ts';
 import type { MessageBody, Poster } from './poster.ts';
+import { Renditions } from './renditions.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /** What is to be told. */
@@ -26,6 +28,14 @@ export interface Notification {
   readonly body: MessageBody;
   /** The notifier's own, which it uses again when it tries again; at most 255 bytes, none for one that is new anyway. */
   readonly identifier: Bytes;
+  /** A trace context, or nothing. */
+  readonly tracing: Bytes;
+}
+
+/** A notification as subscribers are told of it. */
+export interface Told extends Notification {
+  /** As connections take its message. */
+  readonly renditions: Renditions;
 }
 
 /** What became of it. */
@@ -47,13 +57,15 @@ export interface FanOutOptions {
   readonly dead: DeadUrls | null;
   readonly poster: Poster;
   readonly gate: Gate;
+  /** Compressed messages that are longer go to disk, bytes. */
+  readonly spoolSize: number;
   /** One delivery's time, ms. */
   readonly timeout: number;
   /** When the first announcement of what was missed is due, ms from then. */
   readonly firstAnnouncement: number;
   readonly now: () => number;
   readonly log: Logger;
-  readonly onEvent: (event: string) => void;
+  readonly watch: Watch;
 }
 
 /** Of an identifier that follows from what is told, bytes. */
@@ -72,8 +84,10 @@ export class FanOut {
    * @throws whatever the store throws; then nobody may take the notification for done.
    */
   async notify(asked: Notification): Promise<FanOutResult> {
-    const { live, subscriptions } = this.#options;
-    const notification = { ...asked, identifier: identifierOf(asked) };
+    const { live, subscriptions, watch } = this.#options;
+    const ended = watch.notifying(asked.body.length);
+    const renditions = new Renditions(asked.body, asked.sha512, this.#options.spoolSize);
+    const notification: Told = { ...asked, identifier: identifierOf(asked), renditions };
     const tally = new Tally();
     for (const subscriber of live.match(asked.topic)) {
       const settle = tally.expect();
@@ -83,11 +97,13 @@ export class FanOut {
       if (subscriptions.match(asked.topic).length > 0) await this.#toWebhooks(notification, tally);
     } finally {
       await tally.done(); // until then the message is being read
+      await renditions.remove();
+      ended();
     }
     return tally.result;
   }
 
-  async #toWebhooks(notification: Notification, tally: Tally): Promise<void> {
+  async #toWebhooks(notification: Told, tally: Tally): Promise<void> {
     const { store, subscriptions } = this.#options;
     const { topic } = notification;
     // Should we be killed in the middle, the next start knows of whom to tell.
@@ -105,7 +121,7 @@ export class FanOut {
     for (const underWay of await store.unfinished()) {
       await this.#recordMissed(subscriptions.match(underWay.topic), underWay.topic);
       await store.end(underWay);
-      this.#options.onEvent('notification_recovered');
+      this.#options.watch.onEvent('notification_recovered');
     }
   }
 
@@ -123,41 +139,48 @@ export class FanOut {
       .filter(({ recovery }) => recovery !== null)
       .map((subscription) => ({ subscription, topic }));
     if (missed.length === 0) return;
-    const { store, now, firstAnnouncement, onEvent } = this.#options;
+    const { store, now, firstAnnouncement, watch } = this.#options;
     await store.recordMissed(missed, now() + firstAnnouncement);
-    for (const _each of missed) onEvent('missed');
+    for (const _each of missed) watch.onEvent('missed');
   }
 
-  async #deliver(webhook: Webhook, notification: Notification): Promise<Outcome> {
-    const { onEvent, log } = this.#options;
+  async #deliver(webhook: Webhook, notification: Told): Promise<Outcome> {
+    const { watch, log } = this.#options;
     const [{ url }] = webhook;
-    const outcome =
-      (await this.#deliverLive(webhook, notification)) ?? (await this.#deliverByPost(url, notification));
-    onEvent(`delivery_${outcome.state}`);
+    const byConnection = await this.#deliverLive(webhook, notification);
+    if (byConnection) return byConnection;
+    const watched = watch.delivering(notification, url);
+    const { outcome, tries } = await this.#deliverByPost(url, watched?.notification ?? notification);
+    watched?.end(outcome, tries);
+    watch.onEvent(`delivery_${outcome.state}`);
     if (outcome.state === 'failed') log.debug({ url, why: outcome.why }, 'a delivery failed');
     return outcome;
   }
 
   /** Tries until it is no use; who waits for another try keeps nobody out. */
-  async #deliverByPost(url: string, notification: Notification): Promise<Outcome> {
-    const { gate, retry, dead, now, onEvent } = this.#options;
+  async #deliverByPost(
+    url: string,
+    notification: Notification,
+  ): Promise<{ readonly outcome: Outcome; readonly tries: number }> {
+    const { gate, retry, dead, now, watch } = this.#options;
     const begun = now();
     for (let tries = 1; ; tries++) {
-      const outcome =
-        (await gate.pass(url, () => this.#attempt(url, notification))) ??
-        failed('too many deliveries to it are waiting');
-      const isDead = dead?.note(url, outcome) ?? false;
-      if (isDead) onEvent('url_dead');
-      if (isDead) return { state: 'unsubscribed' };
+      const outcome = await gate.pass(url, () => this.#attempt(url, notification));
+      if (outcome === null)
+        return { outcome: failed('too many deliveries to it are waiting'), tries: tries - 1 };
+      if (dead?.note(url, outcome)) {
+        watch.onEvent('url_dead');
+        return { outcome: { state: 'unsubscribed' }, tries };
+      }
       const pause = retry.pause(outcome, { tries, elapsed: now() - begun, now: now() });
-      if (pause === null) return outcome;
-      onEvent('delivery_retried');
+      if (pause === null) return { outcome, tries };
+      watch.onEvent('delivery_retried');
       await delay(pause);
     }
   }
 
   /** By the connection that takes the webhook's messages now; null where there is none, or it ended before it had this one. */
-  async #deliverLive(webhook: Webhook, notification: Notification): Promise<Outcome | null> {
+  async #deliverLive(webhook: Webhook, notification: Told): Promise<Outcome | null> {
     const { live } = this.#options;
     const subscriber = webhook.map((each) => live.serving(each)).find((each) => each !== null);
     if (!subscriber) return null;
@@ -168,8 +191,8 @@ export class FanOut {
   }
 
   async #attempt(url: string, notification: Notification): Promise<Outcome> {
-    const { formatFor, poster, timeout, onEvent } = this.#options;
-    onEvent('delivery_posted');
+    const { formatFor, poster, timeout, watch } = this.#options;
+    watch.onEvent('delivery_posted');
     try {
       const format = formatFor(url);
       const prepared = await format.prepare(url, notification);

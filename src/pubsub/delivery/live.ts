@@ -2,12 +2,12 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import type { Subscription } from '../stores/store.ts';
-import type { Notification } from './fan-out.ts';
+import type { Told } from './fan-out.ts';
 import type { Outcome } from './format.ts';
 
 /** One notification for one connection; settled once. */
 export interface LiveDelivery {
-  readonly notification: Notification;
+  readonly notification: Told;
   /** Whether there is another way to that subscriber: then the connection need not tell it what it has missed. */
   readonly hasFallback: boolean;
   settle(outcome: Outcome): void;

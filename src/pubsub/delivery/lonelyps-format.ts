@@ -35,11 +35,11 @@ export class LonelypsFormat implements DeliveryFormat {
     this.#auth = auth;
   }
 
-  async prepare(url: string, { topic, sha512, body, identifier }: Notification): Promise<Prepared> {
-    const headers = await this.#signed({ kind: 'receive', url, topic, identifier, sha512 });
+  async prepare(url: string, { topic, sha512, body, identifier, tracing }: Notification): Promise<Prepared> {
+    const headers = await this.#signed({ kind: 'receive', url, topic, identifier, sha512 }, tracing);
     return {
       headers: { ...headers, 'repr-digest': encodeReprDigest(sha512) },
-      head: encodeReceiveHead({ tracing: EMPTY, topic, identifier, length: BigInt(body.length) }),
+      head: encodeReceiveHead({ tracing, topic, identifier, length: BigInt(body.length) }),
       body,
     };
   }
@@ -56,7 +56,7 @@ export class LonelypsFormat implements DeliveryFormat {
   }
 
   async prepareMissed({ recovery, topic }: MissedNotice): Promise<Prepared> {
-    const headers = await this.#signed({ kind: 'missed', recovery, topic });
+    const headers = await this.#signed({ kind: 'missed', recovery, topic }, EMPTY);
     return { headers, head: encodeMissed({ tracing: EMPTY, topic }), body: null };
   }
 
@@ -68,8 +68,8 @@ export class LonelypsFormat implements DeliveryFormat {
     return isProven ? { state: 'received', subscribers: 1 } : failed('its answer is not proven');
   }
 
-  async #signed(operation: SignedOperation): Promise<Record<string, string>> {
-    const authorization = await this.#auth.toSubscriber.authorize({ operation, tracing: EMPTY });
+  async #signed(operation: SignedOperation, tracing: Bytes): Promise<Record<string, string>> {
+    const authorization = await this.#auth.toSubscriber.authorize({ operation, tracing });
     return { 'content-type': CONTENT_TYPE, ...(authorization === null ? {} : { authorization }) };
   }
 

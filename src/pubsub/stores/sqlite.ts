@@ -82,6 +82,7 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
   readonly #dueMissed: Statement;
   readonly #retryMissed: Statement;
   readonly #forgetMissed: Statement;
+  readonly #countMissed: Statement;
   readonly #insertUnderWay: Statement;
   readonly #removeUnderWay: Statement;
   readonly #allUnderWay: Statement;
@@ -102,6 +103,7 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
       'UPDATE sotto_missed SET attempts = attempts + 1, next_at = ? WHERE id = ?',
     );
     this.#forgetMissed = database.prepare('DELETE FROM sotto_missed WHERE id = ? AND times = ?');
+    this.#countMissed = database.prepare('SELECT count(*) AS count FROM sotto_missed');
     this.#insertUnderWay = database.prepare('INSERT INTO sotto_under_way (topic) VALUES (?) RETURNING id');
     this.#removeUnderWay = database.prepare('DELETE FROM sotto_under_way WHERE id = ?');
     this.#allUnderWay = database.prepare('SELECT id, topic FROM sotto_under_way ORDER BY id');
@@ -182,6 +184,11 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
 
   async forgetMissed({ id, times }: Missed): Promise<void> {
     await this.#database.write(() => this.#forgetMissed.run(id, times));
+  }
+
+  async countMissed(): Promise<number> {
+    this.#database.flush();
+    return Number(this.#countMissed.get()?.count);
   }
 
   begin(topic: Bytes): Promise<UnderWay> {

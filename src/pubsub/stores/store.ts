@@ -65,6 +65,9 @@ export interface SubscriptionStore {
   /** It was announced, or given up. What was missed again meanwhile stays. */
   forgetMissed(missed: Missed): Promise<void>;
 
+  /** How many are to be announced. */
+  countMissed(): Promise<number>;
+
   /** A notification begins: whoever it does not reach before the process ends has missed it. */
   begin(topic: Bytes): Promise<UnderWay>;
   end(underWay: UnderWay): Promise<void>;

@@ -17,15 +17,17 @@ import {
   type ToSubscriber,
 } from '../../wire/lonelyps-stateful.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
-import { MessageCollector } from '../delivery/message.ts';
-import { Fifo } from '../fifo.ts';
+import type { Rendition } from '../delivery/renditions.ts';
 import { isOurs, OURS } from '../stateful/capabilities.ts';
 import { ConnectionUrls } from '../stateful/connection-urls.ts';
+import { type Expectation, Expected } from '../stateful/expected.ts';
 import { Inbound } from '../stateful/inbound.ts';
+import { type Come, Incoming } from '../stateful/incoming.ts';
 import { Outgoing } from '../stateful/outgoing.ts';
 import { asOnePart, partSize, partsOf } from '../stateful/parts.ts';
 import { Turns } from '../stateful/turns.ts';
 import type { Pattern } from '../stores/store.ts';
+import { ConnectionCompression, type SubscriberCompression } from './compression.ts';
 import type { Arrived } from './mailbox.ts';
 import type { OutgoingMessage } from './road.ts';
 
@@ -37,6 +39,8 @@ export interface ConnectionOptions {
   readonly maxMessage: number;
   /** Longer messages go to disk, bytes. */
   readonly spoolSize: number;
+  /** Null for none. */
+  readonly compression: SubscriberCompression | null;
   /** @returns how many took it, which the broadcaster is told. */
   readonly onMessage: (message: Arrived) => Promise<number>;
   readonly onMissed: (topic: Bytes) => void;
@@ -56,26 +60,13 @@ type Answer = Exclude<
   }
 >;
 
-/** An answer that must come next. */
-interface Expected {
-  readonly fits: (answer: Answer) => boolean;
-  /** What it must prove. */
+interface Expecting extends Expectation<Answer> {
+  /** What the answer must prove. */
   readonly operation: (answer: Answer) => SignedOperation;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (why: unknown) => void;
-  /** Bytes that were sent and may be sent again once it has come. */
-  readonly size: number;
 }
 
 type StreamStart = Extract<ToSubscriber, { type: 'receive-stream-start' }>;
-
-/** A message whose parts are coming. */
-interface Stream {
-  readonly start: StreamStart;
-  readonly url: string;
-  readonly collector: MessageCollector;
-  nextPart: bigint;
-}
+type Signed = { readonly authorization: string | null; readonly tracing: Bytes };
 
 const NONCE_SIZE = 32;
 const WEBSOCKET = '/v1/websocket';
@@ -88,7 +79,9 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #pipe: Pipe;
   readonly #outgoing: Outgoing;
-  readonly #expected = new Fifo<Expected>();
+  readonly #expected = new Expected<Answer, Expecting>({ most: MOST_UNANSWERED, mostBytes: MOST_BYTES });
+  readonly #incoming: Incoming<StreamStart & { readonly url: string }>;
+  readonly #compression: ConnectionCompression;
   /** What bears a url is sent in the order in which urls are taken. */
   readonly #signing: Turns;
   /** Parts of notifications are never mixed. */
@@ -99,9 +92,6 @@ export class Connection {
   #rejectOpened: (why: unknown) => void = () => {};
   #urls: ConnectionUrls | null = null;
   #isOurs = false;
-  #stream: Stream | null = null;
-  #unansweredBytes = 0;
-  #onRoom: (() => void) | null = null;
   #ended: { readonly why: unknown } | null = null;
 
   /**
@@ -130,6 +120,8 @@ export class Connection {
     this.#options = options;
     this.#pipe = pipe;
     this.#outgoing = new Outgoing(pipe);
+    this.#incoming = new Incoming(options);
+    this.#compression = new ConnectionCompression(options.compression);
     this.#signing = new Turns((why) => this.#fail(why));
     this.#notifying = new Turns((why) => this.#fail(why));
     this.#opened = new Promise((resolve, reject) => {
@@ -149,11 +141,11 @@ export class Connection {
   }
 
   subscribe(pattern: Pattern): Promise<void> {
-    return this.#change('subscribe', pattern);
+    return this.#ask('subscribe', pattern);
   }
 
   unsubscribe(pattern: Pattern): Promise<void> {
-    return this.#change('unsubscribe', pattern);
+    return this.#ask('unsubscribe', pattern);
   }
 
   /** Takes what would go to a webhook's url, while it lasts. */
@@ -190,26 +182,11 @@ export class Connection {
   }
 
   async #configure(): Promise<void> {
-    const signed = {
-      kind: 'configure',
-      nonce: this.#subscriberNonce,
-      enableZstd: false,
-      enableTraining: false,
-      initialDictionary: 0,
-    } as const;
-    const authorization = await this.#options.auth.toBroadcaster.authorize({
-      operation: signed,
-      tracing: OURS,
-    });
-    this.#send({
-      type: 'configure',
-      subscriberNonce: this.#subscriberNonce,
-      enableZstd: false,
-      enableTraining: false,
-      initialDictionary: 0,
-      authorization,
-      tracing: OURS,
-    });
+    const { wanted } = this.#compression;
+    const operation: SignedOperation = { kind: 'configure', nonce: this.#subscriberNonce, ...wanted };
+    const authorization = await this.#options.auth.toBroadcaster.authorize({ operation, tracing: OURS });
+    const signed = { authorization, tracing: OURS };
+    this.#send({ type: 'configure', subscriberNonce: this.#subscriberNonce, ...wanted, ...signed });
     await this.#opened;
   }
 
@@ -226,7 +203,7 @@ export class Connection {
       case 'enable-zstd-preset':
       case 'enable-zstd-custom':
       case 'disable-zstd-custom':
-        throw invalid('it has compression, which was not asked for');
+        return this.#change(message, this.#urls.nextBroadcaster());
       default:
         return this.#answered(message);
     }
@@ -244,7 +221,7 @@ export class Connection {
     this.#resolveOpened();
   }
 
-  async #change(verb: 'subscribe' | 'unsubscribe', pattern: Pattern): Promise<void> {
+  async #ask(verb: 'subscribe' | 'unsubscribe', pattern: Pattern): Promise<void> {
     const recovery = null;
     await this.#asked((url) =>
       pattern.kind === 'exact'
@@ -267,7 +244,7 @@ export class Connection {
   #asked(
     ask: (url: string) => {
       readonly operation: SignedOperation;
-      readonly message: (signed: { authorization: string | null; tracing: Bytes }) => ToBroadcaster;
+      readonly message: (signed: Signed) => ToBroadcaster;
       readonly fits: (answer: Answer) => boolean;
       readonly confirmed: SignedOperation;
     },
@@ -276,140 +253,143 @@ export class Connection {
       this.#signing.take(async () => {
         if (this.#ended || !this.#urls) return reject(this.#ended?.why);
         const { operation, message, fits, confirmed } = ask(this.#urls.nextSubscriber());
-        const { authorize } = this.#proofs();
-        const authorization = await authorize(operation);
-        this.#expect({ fits, operation: () => confirmed, resolve, reject, size: 0 });
-        this.#send(message({ authorization, tracing: EMPTY }));
+        const signed = await this.#sign(operation);
+        this.#expected.push({ fits, operation: () => confirmed, resolve, reject, size: 0 });
+        this.#send(message(signed));
       });
     });
   }
 
   async #notify(
-    { topic, identifier, sha512, body }: OutgoingMessage,
+    message: OutgoingMessage,
     resolve: (subscribers: number) => void,
     reject: (why: unknown) => void,
   ): Promise<void> {
+    const { body, sha512 } = message;
+    const packed = this.#compression.pack(body, sha512, this.#options.spoolSize);
+    const rendition = packed instanceof Promise ? await packed : packed;
+    try {
+      await this.#tell(message, rendition, { resolve, reject });
+    } finally {
+      await rendition.remove?.();
+    }
+  }
+
+  async #tell(
+    message: OutgoingMessage,
+    { compressor, body, sha512 }: Rendition,
+    { resolve, reject }: { resolve: (subscribers: number) => void; reject: (why: unknown) => void },
+  ): Promise<void> {
+    const { topic, identifier } = message;
     const operation: SignedOperation = { kind: 'notify', topic, identifier, sha512 };
-    const announced = { identifier, topic, compressor: 0n, decompressedLength: BigInt(body.length), sha512 };
-    const tracing = EMPTY;
-    const last: Omit<Expected, 'size'> = {
+    const announced = {
+      identifier,
+      topic,
+      compressor,
+      decompressedLength: BigInt(message.body.length),
+      sha512,
+    };
+    const whole = asOnePart(body);
+    const last: Omit<Expecting, 'size'> = {
       fits: (answer) => answer.type === 'confirm-notify' && sameBytes(answer.identifier, identifier),
       operation: (answer) => ({
         kind: 'confirm-notify',
         identifier,
         subscribers: subscribersIn(answer),
         topic,
-        sha512,
+        sha512: whole ? message.sha512 : sha512, // as the original has it: of a stream what was transferred
       }),
       resolve: (answer) => resolve(subscribersIn(answer)),
       reject,
     };
-    const whole = asOnePart(body);
     if (whole) {
-      await this.#room();
-      if (this.#ended) return reject(this.#ended.why);
-      const authorization = await this.#proofs().authorize(operation);
-      this.#expect({ ...last, size: whole.length });
-      return this.#send({ type: 'notify', ...announced, body: whole, authorization, tracing });
+      return this.#sendExpecting(operation, { ...last, size: whole.length }, (signed) => ({
+        type: 'notify',
+        ...announced,
+        body: whole,
+        ...signed,
+      }));
     }
+    const compressedLength = BigInt(body.length);
     let part = 0n;
     let sent = 0;
     for await (const piece of partsOf(body, partSize(body.length))) {
-      await this.#room();
-      if (this.#ended) return reject(this.#ended.why);
-      const authorization = await this.#proofs().authorize(operation);
       sent += piece.length;
-      this.#expect({
-        ...(sent === body.length ? last : continued(identifier, part, reject)),
-        size: piece.length,
-      });
-      this.#send(
-        part === 0n
-          ? {
-              type: 'notify-stream-start',
-              ...announced,
-              compressedLength: BigInt(body.length),
-              body: piece,
-              authorization,
-              tracing,
-            }
-          : { type: 'notify-stream-part', identifier, part, body: piece, authorization, tracing },
+      const answer = sent === body.length ? last : continued(identifier, part, reject);
+      const number = part++;
+      await this.#sendExpecting(operation, { ...answer, size: piece.length }, (signed) =>
+        number === 0n
+          ? { type: 'notify-stream-start', ...announced, compressedLength, body: piece, ...signed }
+          : { type: 'notify-stream-part', identifier, part: number, body: piece, ...signed },
       );
-      part += 1n;
     }
   }
 
+  /** As soon as there is room. */
+  async #sendExpecting(
+    operation: SignedOperation,
+    expecting: Expecting,
+    message: (signed: Signed) => ToBroadcaster,
+  ): Promise<void> {
+    await this.#expected.room();
+    const signed = await this.#sign(operation);
+    if (this.#ended) throw this.#ended.why;
+    this.#expected.push(expecting);
+    this.#send(message(signed));
+  }
+
   async #answered(answer: Answer): Promise<void> {
-    const expected = this.#expected.peek();
-    if (!expected?.fits(answer)) throw invalid(`${answer.type} came unasked, or out of turn`);
-    await this.#prove(answer, expected.operation(answer));
-    this.#expected.shift();
-    this.#unansweredBytes -= expected.size;
-    expected.resolve(answer);
-    this.#onRoom?.();
+    await this.#prove(answer, this.#expected.next(answer).operation(answer));
+    this.#expected.settle(answer);
   }
 
   async #startStream(start: StreamStart, url: string): Promise<void> {
-    if (this.#stream) throw invalid('a message came among the parts of another');
-    const { compressedLength, compressor, sha512, body, topic, identifier } = start;
+    this.#incoming.requireNone();
+    const { topic, identifier, sha512 } = start;
     await this.#prove(start, { kind: 'receive', url, topic, identifier, sha512 });
-    if (compressor !== 0n) throw invalid('it is compressed, which was not asked for');
-    if (compressedLength > this.#options.maxMessage) throw invalid('a message is longer than may be');
-    const expected = { length: Number(compressedLength), sha512 };
-    const collector = await MessageCollector.open(expected, this.#options.spoolSize);
-    this.#stream = { start, url, collector, nextPart: 0n };
-    await this.#takePart(this.#stream, body);
+    await this.#takePart(await this.#incoming.begin({ ...start, url }));
   }
 
   async #continueStream(
     message: ToSubscriber & { type: 'receive-stream-part' },
     urls: ConnectionUrls,
   ): Promise<void> {
-    const stream = this.#stream;
-    if (
-      !stream ||
-      stream.nextPart !== message.part ||
-      !sameBytes(stream.start.identifier, message.identifier)
-    ) {
-      throw invalid('a part came out of turn');
-    }
-    const { topic, identifier, sha512 } = stream.start;
+    const { topic, identifier, sha512, url: first } = this.#incoming.startOf(message);
     // The original counts every part, ours the first alone.
-    const url = this.#isOurs ? stream.url : urls.nextBroadcaster();
+    const url = this.#isOurs ? first : urls.nextBroadcaster();
     await this.#prove(message, { kind: 'receive', url, topic, identifier, sha512 });
-    await this.#takePart(stream, message.body);
+    await this.#takePart(await this.#incoming.add(message.body));
   }
 
-  async #takePart(stream: Stream, body: Bytes): Promise<void> {
-    await stream.collector.add(body);
-    const { identifier, topic } = stream.start;
-    if (!stream.collector.isWhole) {
-      const part = stream.nextPart++;
+  async #takePart(come: Come<StreamStart>): Promise<void> {
+    const { identifier, topic } = come.start;
+    if (!come.isWhole) {
+      const { part } = come;
       return this.#confirm(
         (url) => ({ kind: 'continue-receive', identifier, part: part & 0xffn, url }),
         (signed) => ({ type: 'continue-receive', identifier, part, ...signed }),
       );
     }
-    this.#stream = null;
-    const subscribers = await this.#options.onMessage({ topic, identifier, body: stream.collector.finish() });
+    const body = await this.#compression.unpack(come.body, come.start, this.#options.spoolSize);
+    const subscribers = await this.#options.onMessage({ topic, identifier, body });
     this.#confirm(
       (url) => ({ kind: 'confirm-receive', identifier, subscribers, url }),
       (signed) => ({ type: 'confirm-receive', identifier, subscribers, ...signed }),
     );
   }
 
-  #confirm(
-    operation: (url: string) => SignedOperation,
-    message: (signed: { authorization: string | null; tracing: Bytes }) => ToBroadcaster,
-  ): void {
+  #confirm(operation: (url: string) => SignedOperation, message: (signed: Signed) => ToBroadcaster): void {
     this.#signing.take(() => {
       if (this.#ended || !this.#urls) return;
-      const authorization = this.#proofs().authorize(operation(this.#urls.nextSubscriber()));
-      if (authorization instanceof Promise) {
-        return authorization.then((proof) => this.#send(message({ authorization: proof, tracing: EMPTY })));
-      }
-      return this.#send(message({ authorization, tracing: EMPTY }));
+      const signed = this.#sign(operation(this.#urls.nextSubscriber()));
+      if (signed instanceof Promise) return signed.then((done) => this.#send(message(done)));
+      return this.#send(message(signed));
     });
+  }
+
+  async #change(change: Parameters<ConnectionCompression['change']>[0], url: string): Promise<void> {
+    await this.#prove(change, this.#compression.operationOf(change, url));
+    this.#compression.change(change);
   }
 
   async #missed(message: ToSubscriber & { type: 'missed' }, url: string): Promise<void> {
@@ -418,9 +398,10 @@ export class Connection {
     this.#options.onMissed(topic);
   }
 
-  #proofs(): { authorize: (operation: SignedOperation) => string | null | Promise<string | null> } {
-    const { toBroadcaster } = this.#options.auth;
-    return { authorize: (operation) => toBroadcaster.authorize({ operation, tracing: EMPTY }) };
+  #sign(operation: SignedOperation): Signed | Promise<Signed> {
+    const authorization = this.#options.auth.toBroadcaster.authorize({ operation, tracing: EMPTY });
+    const signed = (proof: string | null): Signed => ({ authorization: proof, tracing: EMPTY });
+    return authorization instanceof Promise ? authorization.then(signed) : signed(authorization);
   }
 
   async #prove(
@@ -430,21 +411,6 @@ export class Connection {
     const judgement = await this.#options.auth.toSubscriber.verify(authorization, { operation, tracing });
     if (judgement === 'ok' || typeof judgement === 'object') return;
     throw new SottoError('refused', 'What came is not proven to be of that broadcaster.');
-  }
-
-  #expect(expected: Expected): void {
-    this.#expected.push(expected);
-    this.#unansweredBytes += expected.size;
-  }
-
-  async #room(): Promise<void> {
-    const isFull = (): boolean =>
-      this.#expected.size >= MOST_UNANSWERED || this.#unansweredBytes >= MOST_BYTES;
-    while (isFull() && !this.#ended) {
-      await new Promise<void>((resolve) => {
-        this.#onRoom = resolve;
-      });
-    }
   }
 
   #send(message: ToBroadcaster): void {
@@ -467,9 +433,8 @@ export class Connection {
     );
     this.#ended = { why: cause };
     this.#rejectOpened(why instanceof SottoError ? why : unreachable(why));
-    for (const { reject } of this.#expected.drain()) reject(cause);
-    this.#stream?.collector.abandon().catch(() => {}); // a temporary file of nobody's
-    this.#onRoom?.();
+    this.#expected.end(cause);
+    this.#incoming.abandon();
     this.#options.onEnd(cause);
   }
 }
@@ -480,7 +445,7 @@ function confirms(answer: Answer, verb: 'subscribe' | 'unsubscribe', pattern: Pa
   return 'glob' in answer && answer.glob === pattern.glob;
 }
 
-function continued(identifier: Bytes, part: bigint, reject: (why: unknown) => void): Omit<Expected, 'size'> {
+function continued(identifier: Bytes, part: bigint, reject: (why: unknown) => void): Omit<Expecting, 'size'> {
   return {
     fits: (answer) =>
       answer.type === 'continue-notify' && answer.part === part && sameBytes(answer.identifier, identifier),

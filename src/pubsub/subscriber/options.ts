@@ -7,6 +7,7 @@ import { SottoError } from '../../errors.ts';
 import type { TopicKeyring } from '../../keys/topic-keyring.ts';
 import { parseUrl } from '../../transport/url.ts';
 import { type AuthConfig, noneAuth } from '../authorization/authorization.ts';
+import type { SubscriberCompression } from './compression.ts';
 
 export interface SubscriberOptions {
   /** Where broadcasters are, in the order in which they are asked: `http://host:3003`. */
@@ -27,6 +28,11 @@ export interface SubscriberOptions {
   readonly publicUrl?: string;
   /** Opens and seals the messages of the topics that it is for. Default none. */
   readonly keyring?: TopicKeyring;
+  /**
+   * Whether messages over the WebSocket are compressed. Not for secrets beside what an attacker may choose: their lengths
+   * then tell of each other. Default false.
+   */
+  readonly compression?: boolean | SubscriberCompression;
   /** Messages of one subscription that wait to be read; more are announced as missed. Default 1000. */
   readonly maxWaiting?: number;
   /** Bytes of one message. Default 16 GiB. */
@@ -39,6 +45,11 @@ export interface SubscriberOptions {
   readonly retries?: number;
   /** Default silent. */
   readonly log?: Logger;
+}
+
+export interface NotifyOptions {
+  /** Told as the body is sent, in bytes; from the start again where it is sent again. */
+  readonly onProgress?: (sent: number, total: number) => void;
 }
 
 export interface SubscribeOptions {
@@ -58,12 +69,13 @@ export interface SubscribeOptions {
 }
 
 export type ResolvedSubscriberOptions = Required<
-  Omit<SubscriberOptions, 'broadcasters' | 'listen' | 'publicUrl' | 'keyring'>
+  Omit<SubscriberOptions, 'broadcasters' | 'listen' | 'publicUrl' | 'keyring' | 'compression'>
 > & {
   readonly broadcasters: readonly string[];
   readonly listen: string | undefined;
   readonly publicUrl: string | undefined;
   readonly keyring: TopicKeyring | undefined;
+  readonly compression: SubscriberCompression | null;
 };
 
 const MEBIBYTE = 1024 * 1024;
@@ -88,9 +100,22 @@ export function resolveSubscriber(options: SubscriberOptions): ResolvedSubscribe
   return {
     broadcasters: addressesOf(options.broadcasters),
     auth: options.auth ?? noneAuth(),
+    compression: compressionOf(options.compression),
     log: options.log ?? SILENT,
     ...{ transport, listen, publicUrl, keyring, maxWaiting, maxMessage, spoolSize, timeout, retries },
   };
+}
+
+function compressionOf(compression: SubscriberOptions['compression'] = false): SubscriberCompression | null {
+  if (typeof compression === 'boolean') return compression ? {} : null;
+  const { initial, presets } = compression;
+  if (initial !== undefined && !presets?.has(initial)) {
+    throw new SottoError(
+      'invalid_option',
+      `compression.initial is ${initial}, which is not among its presets.`,
+    );
+  }
+  return compression;
 }
 
 function addressesOf(broadcasters: string | readonly string[]): readonly string[] {

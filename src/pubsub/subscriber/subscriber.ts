@@ -11,12 +11,13 @@ import { BroadcasterCalls, bytesOf } from './calls.ts';
 import { Mailbox } from './mailbox.ts';
 import { MovingRoad } from './moving-road.ts';
 import {
+  type NotifyOptions,
   type ResolvedSubscriberOptions,
   resolveSubscriber,
   type SubscribeOptions,
   type SubscriberOptions,
 } from './options.ts';
-import { type Body, prepareBody } from './outgoing-body.ts';
+import { type Body, prepareBody, watchedBody } from './outgoing-body.ts';
 import { Receiver } from './receiver.ts';
 import type { Road } from './road.ts';
 import { Subscription } from './subscription.ts';
@@ -115,12 +116,17 @@ export class Subscriber implements Endpoint, AsyncDisposable {
    * @throws StatusError where a broadcaster refuses; SottoError `unreachable` where none can be reached (it may have
    * been delivered all the same), `refused` for an answer that is not proven, `body_too_large`, `file_unreadable`.
    */
-  async notify(topic: string | Bytes, body: Body): Promise<{ notified: number }> {
+  async notify(
+    topic: string | Bytes,
+    body: Body,
+    { onProgress }: NotifyOptions = {},
+  ): Promise<{ notified: number }> {
     const name = topicOf(topic);
     const { body: message, sha512 } = await this.#prepared(name, body);
     try {
       const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
-      return { notified: await this.#road.notify({ topic: name, identifier, sha512, body: message }) };
+      const watched = onProgress ? watchedBody(message, onProgress) : message;
+      return { notified: await this.#road.notify({ topic: name, identifier, sha512, body: watched }) };
     } finally {
       await message.remove();
     }

@@ -11,6 +11,7 @@ import { codeOf, messageOf, SottoError } from '../../errors.ts';
 import { type Backoff, backoffDelay } from '../../transport/backoff.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
 import { nameOfPattern, type Pattern } from '../stores/store.ts';
+import type { SubscriberCompression } from './compression.ts';
 import { Connection } from './connection.ts';
 import type { Arrived, Mailbox } from './mailbox.ts';
 import type { OutgoingMessage, Road } from './road.ts';
@@ -27,6 +28,7 @@ export interface WebSocketRoadOptions {
   readonly backoff: Backoff;
   readonly maxMessage: number;
   readonly spoolSize: number;
+  readonly compression: SubscriberCompression | null;
   /** The webhook's url of a mailbox, whose messages come this way while the connection lasts; null for none. */
   readonly urlOf: (mailbox: Mailbox) => string | null;
   readonly log: Logger;
@@ -179,7 +181,7 @@ export class WebSocketRoad implements Road {
   }
 
   async #connect(address: string): Promise<Open> {
-    const { auth, timeout, maxMessage, spoolSize } = this.#options;
+    const { auth, timeout, maxMessage, spoolSize, compression } = this.#options;
     let onEnd: (why: unknown) => void = () => {};
     const ended = new Promise<unknown>((resolve) => {
       onEnd = resolve;
@@ -189,6 +191,7 @@ export class WebSocketRoad implements Road {
       timeout,
       maxMessage,
       spoolSize,
+      compression,
       onMessage: (message) => this.#take(message),
       onMissed: (topic) => this.#missed(topic),
       onEnd: (why) => onEnd(why),

@@ -1,0 +1,111 @@
+/**
+ * How one connection's messages are compressed, as its broadcaster says.
+ *
+ * Source: specs/lonelyps.md, section 8.
+ */
+
+import { primitives } from '#crypto';
+import { zstd } from '#zstd';
+import { type Bytes, sameBytes } from '../../bytes/bytes.ts';
+import { SottoError } from '../../errors.ts';
+import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
+import type { ToSubscriber } from '../../wire/lonelyps-stateful.ts';
+import { Compressors, FIRST_TRAINED, PLAIN } from '../compression/compressors.ts';
+import { compressMessage, decompressMessage } from '../compression/messages.ts';
+import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
+import type { MessageBody } from '../delivery/poster.ts';
+import type { Rendition } from '../delivery/renditions.ts';
+
+export interface SubscriberCompression {
+  /** Whether the broadcaster may train dictionaries on what goes over the connection. Default false. */
+  readonly training?: boolean;
+  /** Dictionaries that the broadcaster has too, by their numbers (2 to 65535). Default none. */
+  readonly presets?: ReadonlyMap<number, Bytes>;
+  /** The number of the one to begin with. Default none. */
+  readonly initial?: number;
+}
+
+type Change = Extract<
+  ToSubscriber,
+  { type: 'enable-zstd-preset' | 'enable-zstd-custom' | 'disable-zstd-custom' }
+>;
+
+export class ConnectionCompression {
+  readonly #options: SubscriberCompression | null;
+  readonly #compressors = new Compressors('smallest-minimum');
+
+  /** @param options null for none. */
+  constructor(options: SubscriberCompression | null) {
+    this.#options = zstd.available ? options : null;
+  }
+
+  /** What CONFIGURE says. */
+  get wanted(): { enableZstd: boolean; enableTraining: boolean; initialDictionary: number } {
+    const { training = false, initial = 0 } = this.#options ?? {};
+    return { enableZstd: this.#options !== null, enableTraining: training, initialDictionary: initial };
+  }
+
+  /** What a change must prove. */
+  operationOf(change: Change, url: string): SignedOperation {
+    const { compressor } = change;
+    if (change.type === 'disable-zstd-custom') return { kind: change.type, compressor, url };
+    const { level, minSize, maxSize } = change;
+    const range = { url, compressor, level, minSize, maxSize };
+    return change.type === 'enable-zstd-preset'
+      ? { kind: change.type, ...range }
+      : { kind: change.type, ...range, sha512: change.sha512 };
+  }
+
+  /** @throws SottoError `invalid_message` for what was not asked for, or cannot be. */
+  change(change: Change): void {
+    const { compressor: id } = change;
+    if (change.type === 'enable-zstd-preset' && id === 0n) return; // means nothing, by the specification
+    if (!this.#options) throw invalid('it was not asked for');
+    if (change.type === 'disable-zstd-custom') return this.#compressors.disable(id);
+    const { level, minSize, maxSize } = change;
+    const dictionary = change.type === 'enable-zstd-preset' ? this.#preset(id) : this.#custom(change);
+    this.#compressors.enable({ id, level, minSize, maxSize, dictionary });
+  }
+
+  /** What a notification is sent as; at once where it is short. */
+  pack(body: MessageBody, sha512: Bytes, inMemory: number): Rendition | Promise<Rendition> {
+    const compressor = this.#compressors.choose(body.length);
+    if (!compressor) return { compressor: 0n, body, sha512 };
+    const rendition = (packed: HashedMessage): Rendition => ({
+      compressor: compressor.id,
+      ...packed,
+      remove: () => packed.body.remove(),
+    });
+    const packed = compressMessage(body, compressor, inMemory);
+    return packed instanceof Promise ? packed.then(rendition) : rendition(packed);
+  }
+
+  /** The message as it was. @throws SottoError `invalid_message`, `file_unwritable`. */
+  async unpack(
+    body: CollectedMessage,
+    { compressor, decompressedLength }: { readonly compressor: bigint; readonly decompressedLength: bigint },
+    inMemory: number,
+  ): Promise<CollectedMessage> {
+    if (compressor === 0n) return body;
+    const known = this.#compressors.get(compressor);
+    return (await decompressMessage(body, known, Number(decompressedLength), inMemory)).body;
+  }
+
+  #preset(id: bigint): Bytes | null {
+    if (id === PLAIN) return null;
+    const dictionary = this.#options?.presets?.get(Number(id));
+    if (dictionary && id < FIRST_TRAINED) return dictionary;
+    throw invalid(`its dictionary ${id} is not known here`);
+  }
+
+  #custom({ compressor, sha512, body }: Change & { type: 'enable-zstd-custom' }): Bytes {
+    if (!this.#options?.training) throw invalid('training was not asked for');
+    if (compressor < FIRST_TRAINED) throw invalid(`${compressor} is no trained dictionary`);
+    if (sameBytes(primitives.sha512(body), sha512)) return body;
+    throw invalid('a dictionary is not the one that its hash says');
+  }
+}
+
+function invalid(why: string): SottoError {
+  return new SottoError('invalid_message', `Compression cannot go on: ${why}.`);
+}
