@@ -49,6 +49,8 @@ export interface Attachable {
   /** Bytes. */
   readonly length: number;
   bytes(): Promise<Bytes>;
+  /** Runs work in a span of the message's trace. */
+  trace?<T>(work: () => Promise<T>): Promise<T>;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -79,7 +81,7 @@ export async function attachTo(
       // Before the next is asked for: the body can be read no longer then.
       const inbound = await attachment.take(next.value);
       if (inbound === null) continue;
-      const work = attachment.dispatch(inbound).finally(() => running.delete(work));
+      const work = attachment.dispatch(inbound, next.value).finally(() => running.delete(work));
       running.add(work);
       while (running.size >= concurrency) await Promise.race(running);
     }
@@ -126,10 +128,12 @@ class Attachment {
   }
 
   /** Never rejects. */
-  async dispatch(inbound: InboundMessage): Promise<void> {
-    const { status, value } = await this.#app
-      .dispatch(inbound)
-      .catch((error: unknown) => ({ status: FAILED, value: messageOf(error) }));
+  async dispatch(inbound: InboundMessage, message: Attachable): Promise<void> {
+    const handled = (): ReturnType<App['dispatch']> => this.#app.dispatch(inbound);
+    const { status, value } = await (message.trace?.(handled) ?? handled()).catch((error: unknown) => ({
+      status: FAILED,
+      value: messageOf(error),
+    }));
     this.#counters.add(outcomeOf(status));
     if (status === OK) return;
     const fields = { route: inbound.route.slice(0, 100), status, why: value };

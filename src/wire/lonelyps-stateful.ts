@@ -247,21 +247,20 @@ const IDENTIFIER: Codec<Bytes> = {
 
 /** Just so many bytes. */
 function fixed(size: number): Codec<number> {
-  const max = maxOf(size);
   return {
-    write: (value, name) => bigEndian(requireRange(BigInt(value), 0n, max, name), size),
+    write: (value, name) => bigEndian(requireRange(BigInt(value), 0n, maxOf(size), name), size),
     read: (bytes, name) => uint(requireAtMost(bytes, size, name)),
   };
 }
 
 /** As few bytes as it takes, but `least`. */
 function shortest(size: number, least = 0): Codec<bigint> {
-  const max = maxOf(size);
   return {
     write(value, name) {
-      requireRange(value, 0n, max, name);
-      const needed = value === 0n ? 0 : Math.ceil(value.toString(16).length / 2);
-      return bigEndian(value, Math.max(least, needed));
+      requireRange(value, 0n, maxOf(size), name);
+      let needed = least;
+      while (value > maxOf(needed)) needed += 1;
+      return bigEndian(value, needed);
     },
     read: (bytes, name) => unsigned(requireAtMost(bytes, size, name)),
   };
@@ -542,7 +541,9 @@ function checked<Message extends ToBroadcaster | ToSubscriber>(message: Message)
   return message.type === 'notify' ? (rest as unknown as Message) : message;
 }
 
-/** Of at most six bytes. */
+/** Numbers of so many bytes are exact. */
+const EXACT = 6;
+
 function uint(bytes: Bytes): number {
   let value = 0;
   for (const byte of bytes) value = value * 256 + byte;
@@ -550,7 +551,7 @@ function uint(bytes: Bytes): number {
 }
 
 function unsigned(bytes: Bytes): bigint {
-  if (bytes.length <= 6) return BigInt(uint(bytes));
+  if (bytes.length <= EXACT) return BigInt(uint(bytes));
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return value;
@@ -562,8 +563,11 @@ function bigEndian(value: bigint, size: number): Bytes {
   return bytes;
 }
 
+/** By the number of bytes. */
+const MAXIMA: readonly bigint[] = Array.from({ length: 9 }, (_, size) => (1n << BigInt(8 * size)) - 1n);
+
 function maxOf(size: number): bigint {
-  return (1n << BigInt(8 * size)) - 1n;
+  return MAXIMA[size] ?? 0n;
 }
 
 function requireRange(value: bigint, min: bigint, max: bigint, name: string): bigint {

@@ -147,3 +147,27 @@ for (const verifyIntent of [true, 'strict'] as const) {
     await assert.rejects(elsewhere, { status: 403 }, 'announcements go nowhere unasked either');
   });
 }
+
+test('with one delivery to a url at a time they keep their order, also while one is tried again', async () => {
+  await using receiver = await Receiver.start();
+  const standardWebhooks = { secret: SECRET, urls: [`${receiver.url}/*`] };
+  const limits = { maxDeliveriesPerUrl: 1 };
+  await using broadcaster = await broadcasting({ standardWebhooks, limits });
+  await callsTo(broadcaster).subscribe(`${receiver.url}/x`, { pattern: ORDERS, recovery: null });
+  await using notifier = await Subscriber.connect({
+    broadcasters: broadcaster.address,
+    transport: 'websocket',
+  });
+  const taken: number[] = [];
+  receiver.status = () => {
+    const number = Number(receiver.posted.at(-1)?.body);
+    // Each third one only at its second try.
+    if (number % 3 === 0 && taken.at(-1) !== number && receiver.posted.length % 2 === 0) return 503;
+    taken.push(number);
+    return 204;
+  };
+  const numbers = Array.from({ length: 60 }, (_, number) => number);
+  await Promise.all(numbers.map((number) => notifier.notify('orders', `${number}`)));
+  assert.deepEqual(taken, numbers);
+  assert.ok((broadcaster.counters.delivery_retried ?? 0) > 0);
+});

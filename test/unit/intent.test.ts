@@ -18,6 +18,7 @@ import { intentQuestion, MAX_INTENT_ANSWER } from '../../src/pubsub/broadcaster/
 import { httpPoster } from '../../src/pubsub/delivery/http-poster.ts';
 import { LonelypsFormat } from '../../src/pubsub/delivery/lonelyps-format.ts';
 import { challengeOf, intentUrl, isConfirmed } from '../../src/pubsub/intent-query.ts';
+import { NO_SPANS } from '../../src/pubsub/operations/spans.ts';
 import type { Wanted } from '../../src/pubsub/stores/store.ts';
 import { Mailbox } from '../../src/pubsub/subscriber/mailbox.ts';
 import { Receiver } from '../../src/pubsub/subscriber/receiver.ts';
@@ -264,6 +265,7 @@ function receiverOf(auth: AuthConfig): { receiver: Receiver; mailbox: Mailbox } 
     name: '',
     patterns: [{ kind: 'exact', topic: TOPIC }],
     seal: null,
+    spans: NO_SPANS,
     maxWaiting: 10,
     onMissed: () => {},
     onUnopened: () => {},

@@ -137,6 +137,7 @@ async function setUp(
     ...shared,
     retry: new RetryPolicy({ ...RETRY_DEFAULTS, tries: 1 }),
     dead: null,
+    isOrdered: false,
     subscriptions,
     live: new LiveSubscriptions(),
     firstAnnouncement: 1000,

@@ -69,6 +69,7 @@ function requestsOf(
     formatFor: () => new LonelypsFormat(auth),
     retry: new RetryPolicy(RETRY_DEFAULTS),
     dead: null,
+    isOrdered: false,
     ...shared,
     ...{
       subscriptions,

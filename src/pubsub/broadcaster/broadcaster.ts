@@ -101,6 +101,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     const fanOut = new FanOut({
       ...shared,
       ...{ subscriptions, live, retry, dead, spoolSize },
+      isOrdered: limits.maxDeliveriesPerUrl === 1,
       firstAnnouncement: FIRST_ANNOUNCEMENT,
     });
     this.#fanOut = fanOut;

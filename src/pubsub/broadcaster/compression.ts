@@ -11,7 +11,7 @@ import { SottoError } from '../../errors.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import type { ToSubscriber } from '../../wire/lonelyps-stateful.ts';
 import { type Compressor, Compressors, PLAIN } from '../compression/compressors.ts';
-import { decompressMessage } from '../compression/messages.ts';
+import { unpackMessage } from '../compression/messages.ts';
 import { DictionaryTrainer } from '../compression/trainer.ts';
 import { Training } from '../compression/training.ts';
 import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
@@ -101,11 +101,10 @@ export class SessionCompression {
   /** The message as it was, and learns from it. @throws SottoError `invalid_message`, `file_unwritable`. */
   async unpack(
     body: CollectedMessage,
-    { compressor, decompressedLength }: { readonly compressor: bigint; readonly decompressedLength: bigint },
+    packed: { readonly compressor: bigint; readonly decompressedLength: bigint },
     inMemory: number,
   ): Promise<HashedMessage> {
-    const known = this.#compressors.get(compressor);
-    return decompressMessage(body, known, Number(decompressedLength), inMemory);
+    return unpackMessage(body, packed, this.#compressors, inMemory);
   }
 
   /** Learns from a message that came. */

@@ -13,6 +13,7 @@ import type { Authorizer } from '../authorization/authorization.ts';
 import type { Told } from '../delivery/fan-out.ts';
 import type { Outcome } from '../delivery/format.ts';
 import type { LiveDelivery } from '../delivery/live.ts';
+import type { MessageBody } from '../delivery/poster.ts';
 import type { Rendition } from '../delivery/renditions.ts';
 import { Fifo } from '../fifo.ts';
 import type { Watch } from '../operations/watch.ts';
@@ -40,7 +41,8 @@ export interface DeliveriesOptions {
   readonly name: string;
 }
 
-interface Waiting extends LiveDelivery {
+interface Waiting {
+  readonly delivery: LiveDelivery;
   readonly since: number;
 }
 
@@ -88,7 +90,7 @@ export class Deliveries {
     if (this.#closed) return delivery.settle(failed('its connection has ended'));
     if (this.#waiting.size >= maxWaiting)
       return this.#miss(delivery, 'too many deliveries to it are waiting');
-    this.#waiting.push({ ...delivery, since: now() });
+    this.#waiting.push({ delivery, since: now() });
     this.#send();
   }
 
@@ -119,15 +121,15 @@ export class Deliveries {
     }
     for (let oldest = this.#waiting.peek(); oldest && oldest.since < before; oldest = this.#waiting.peek()) {
       this.#waiting.shift();
-      this.#miss(oldest, 'it has waited too long');
+      this.#miss(oldest.delivery, 'it has waited too long');
     }
   }
 
   /** Whatever was not confirmed has failed. */
   close(): void {
     this.#closed = true;
-    const unconfirmed = this.#unconfirmed.drain().map(({ delivery }) => delivery);
-    const left = new Set<LiveDelivery>([...unconfirmed, ...this.#waiting.drain()]);
+    const open = [...this.#unconfirmed.drain(), ...this.#waiting.drain()];
+    const left = new Set<LiveDelivery>(open.map(({ delivery }) => delivery));
     if (this.#current) left.add(this.#current);
     this.#current = null;
     this.#onRoom?.();
@@ -137,13 +139,14 @@ export class Deliveries {
   /** What goes on by another way is logged there. */
   #watched(delivery: LiveDelivery): LiveDelivery {
     const { watch, name } = this.#options;
+    const { hasFallback } = delivery;
     const watched = watch.delivering(delivery.notification, name);
     if (!watched) return delivery;
     return {
-      ...delivery,
       notification: watched.notification,
+      hasFallback,
       settle: (outcome) => {
-        if (outcome.state === 'received' || !delivery.hasFallback) watched.end(outcome, 1);
+        if (outcome.state === 'received' || !hasFallback) watched.end(outcome, 1);
         delivery.settle(outcome);
       },
     };
@@ -187,8 +190,8 @@ export class Deliveries {
       const change = this.#changes.shift();
       if (change) return this.#sendChange(change);
       if (!this.#hasRoom) return undefined;
-      const [missed] = this.#missed.values();
-      const delivery = missed ? undefined : this.#waiting.shift();
+      const [missed] = this.#missed.size > 0 ? this.#missed.values() : [];
+      const delivery = missed ? undefined : this.#waiting.shift()?.delivery;
       if (!missed && !delivery) return undefined;
       const sent = missed ? this.#sendMissed(missed) : delivery && this.#sendDelivery(delivery);
       if (sent) return sent;
@@ -241,7 +244,8 @@ export class Deliveries {
     authorization: string | null,
     body: Bytes,
   ): undefined {
-    this.#sendStart(delivery, message, authorization, body);
+    this.#expect(delivery, null, body.length);
+    this.#options.outgoing.push(encodeWhole(delivery.notification, message, { authorization, body }));
     this.#current = null;
   }
 
@@ -257,39 +261,18 @@ export class Deliveries {
         while (!this.#hasRoom && !this.#closed) await this.#room();
         if (this.#closed) return;
         sent += body.length;
-        if (part === 0n) this.#sendStart(delivery, message, authorization, body);
-        else {
-          this.#expect(delivery, sent === length ? null : part, body.length);
-          this.#push({ type: 'receive-stream-part', authorization, tracing, identifier, part, body });
-        }
+        this.#expect(delivery, sent === length ? null : part, body.length);
+        this.#push(
+          part === 0n
+            ? startOf(delivery.notification, message, { authorization, body })
+            : { type: 'receive-stream-part', authorization, tracing, identifier, part, body },
+        );
         part += 1n;
       }
       this.#current = null;
     } finally {
       await message.remove?.();
     }
-  }
-
-  #sendStart(
-    delivery: LiveDelivery,
-    { compressor, body: whole, sha512 }: Rendition,
-    authorization: string | null,
-    body: Bytes,
-  ): void {
-    const { topic, identifier, tracing, body: plain } = delivery.notification;
-    this.#expect(delivery, body.length === whole.length ? null : 0n, body.length);
-    this.#push({
-      type: 'receive-stream-start',
-      authorization,
-      tracing,
-      identifier,
-      topic,
-      compressor,
-      compressedLength: BigInt(whole.length),
-      decompressedLength: BigInt(plain.length),
-      sha512,
-      body,
-    });
   }
 
   #expect(delivery: LiveDelivery, part: bigint | null, size: number): void {
@@ -328,6 +311,50 @@ export class Deliveries {
   #push(message: ToSubscriber): void {
     this.#options.outgoing.push(encodeToSubscriber(message));
   }
+}
+
+/** What is sent of a message first, or alone. */
+interface Piece {
+  readonly authorization: string | null;
+  readonly body: Bytes;
+}
+
+function startOf(
+  { topic, identifier, tracing, body: plain }: Told,
+  { compressor, body: whole, sha512 }: Rendition,
+  { authorization, body }: Piece,
+): ToSubscriber {
+  return {
+    type: 'receive-stream-start',
+    authorization,
+    tracing,
+    identifier,
+    topic,
+    compressor,
+    compressedLength: BigInt(whole.length),
+    decompressedLength: BigInt(plain.length),
+    sha512,
+    body,
+  };
+}
+
+/** How a message in one piece was encoded last. */
+interface Encoded extends Pick<Told, 'identifier' | 'tracing'>, Pick<Piece, 'authorization'> {
+  readonly bytes: Bytes;
+}
+
+const encoded = new WeakMap<MessageBody, Encoded>();
+
+/** Who gets the same, by the same trace and under the same proof, or none, gets the same bytes. */
+function encodeWhole(notification: Told, message: Rendition, piece: Piece): Bytes {
+  const { identifier, tracing } = notification;
+  const { authorization } = piece;
+  const known = encoded.get(message.body);
+  const isSame = known?.identifier === identifier && known.tracing === tracing;
+  if (isSame && known.authorization === authorization) return known.bytes;
+  const bytes = encodeToSubscriber(startOf(notification, message, piece));
+  encoded.set(message.body, { identifier, tracing, authorization, bytes });
+  return bytes;
 }
 
 function failed(why: string): Outcome {

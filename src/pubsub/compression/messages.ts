@@ -4,7 +4,7 @@ import { zstd } from '#zstd';
 import { type CollectedMessage, collectAny, type HashedMessage, hashedMessage } from '../delivery/message.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 import { asOnePart } from '../stateful/parts.ts';
-import type { Compressor } from './compressors.ts';
+import type { Compressor, Compressors } from './compressors.ts';
 
 /** Done at once up to this, bytes: half a millisecond of work at level 10, where a stream costs as much to set up. */
 const AT_ONCE = 64 * 1024;
@@ -50,5 +50,32 @@ export async function decompressMessage(
     return await collectAny(zstd.decompressStream(message.chunks(), { dictionary, length }), inMemory);
   } finally {
     await message.remove();
+  }
+}
+
+/** What a message says of how it was compressed. */
+interface Packed {
+  readonly compressor: bigint;
+  /** Bytes. */
+  readonly decompressedLength: bigint;
+}
+
+/** As {@link decompressMessage}, by the compressor that the message names: one that is not known is `invalid_message` too. */
+export async function unpackMessage(
+  message: CollectedMessage,
+  { compressor, decompressedLength }: Packed,
+  compressors: Compressors,
+  inMemory: number,
+): Promise<HashedMessage> {
+  const known = await knownOrRemoved(message, () => compressors.get(compressor));
+  return decompressMessage(message, known, Number(decompressedLength), inMemory);
+}
+
+async function knownOrRemoved(message: CollectedMessage, find: () => Compressor): Promise<Compressor> {
+  try {
+    return find();
+  } catch (error) {
+    await message.remove();
+    throw error;
   }
 }

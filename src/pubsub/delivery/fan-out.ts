@@ -53,6 +53,8 @@ export interface FanOutOptions {
   /** How a url is spoken to. */
   readonly formatFor: (url: string) => DeliveryFormat;
   readonly retry: RetryPolicy;
+  /** Whether a delivery to a url that is tried again holds up those after it. */
+  readonly isOrdered: boolean;
   /** When a url that is gone loses its subscriptions; null for never. */
   readonly dead: DeadUrls | null;
   readonly poster: Poster;
@@ -68,6 +70,12 @@ export interface FanOutOptions {
   readonly watch: Watch;
 }
 
+interface Tried {
+  readonly outcome: Outcome;
+  readonly tries: number;
+}
+
+const TOO_MANY: Outcome = failed('too many deliveries to it are waiting');
 /** Of an identifier that follows from what is told, bytes. */
 const IDENTIFIER_SIZE = 16;
 
@@ -157,17 +165,22 @@ export class FanOut {
     return outcome;
   }
 
-  /** Tries until it is no use; who waits for another try keeps nobody out. */
-  async #deliverByPost(
-    url: string,
-    notification: Notification,
-  ): Promise<{ readonly outcome: Outcome; readonly tries: number }> {
-    const { gate, retry, dead, now, watch } = this.#options;
+  /** Who waits for another try keeps nobody out, but those whose order would suffer. */
+  async #deliverByPost(url: string, notification: Notification): Promise<Tried> {
+    const { gate, isOrdered } = this.#options;
+    const attempt = (): Promise<Outcome> => this.#attempt(url, notification);
+    const inTurn = async (): Promise<Outcome> => (await gate.pass(url, attempt)) ?? TOO_MANY;
+    if (!isOrdered) return this.#tryUntilDone(url, inTurn);
+    const tried = await gate.pass(url, () => this.#tryUntilDone(url, attempt));
+    return tried ?? { outcome: TOO_MANY, tries: 0 };
+  }
+
+  async #tryUntilDone(url: string, attempt: () => Promise<Outcome>): Promise<Tried> {
+    const { retry, dead, now, watch } = this.#options;
     const begun = now();
     for (let tries = 1; ; tries++) {
-      const outcome = await gate.pass(url, () => this.#attempt(url, notification));
-      if (outcome === null)
-        return { outcome: failed('too many deliveries to it are waiting'), tries: tries - 1 };
+      const outcome = await attempt();
+      if (outcome === TOO_MANY) return { outcome, tries: tries - 1 };
       if (dead?.note(url, outcome)) {
         watch.onEvent('url_dead');
         return { outcome: { state: 'unsubscribed' }, tries };

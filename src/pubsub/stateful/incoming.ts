@@ -29,6 +29,7 @@ export type Come<S> =
 export class Incoming<S extends Start> {
   readonly #limits: Limits;
   #current: { readonly start: S; readonly collector: MessageCollector; nextPart: bigint } | null = null;
+  #isOver = false;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -54,6 +55,7 @@ export class Incoming<S extends Start> {
       throw invalid('it is longer than may be');
     const collector = await MessageCollector.open({ length: Number(compressedLength), sha512 }, spoolSize);
     this.#current = { start, collector, nextPart: 0n };
+    if (this.#isOver) this.abandon(); // while the file was being opened
     return this.add(body);
   }
 
@@ -69,8 +71,9 @@ export class Incoming<S extends Start> {
     return { isWhole: true, start, body: whole };
   }
 
-  /** Gives up what has come. */
+  /** Gives up what has come; nothing more is taken. */
   abandon(): void {
+    this.#isOver = true;
     this.#current?.collector.abandon().catch(() => {}); // a temporary file of nobody's
     this.#current = null;
   }

@@ -40,6 +40,8 @@ interface Call {
   readonly operation: SignedOperation;
   readonly head: Bytes;
   readonly body: MessageBody | null;
+  /** As the head has it. Default none. */
+  readonly tracing?: Bytes;
 }
 
 const MAX_ANSWER = 256 * 1024;
@@ -67,13 +69,14 @@ export class BroadcasterCalls {
    * @throws StatusError where a broadcaster refuses; SottoError `unreachable` where none can be reached, `refused` for
    * an answer that is not proven. After `unreachable` it may have been delivered all the same.
    */
-  async notify({ topic, sha512, body, identifier }: OutgoingMessage): Promise<number> {
+  async notify({ topic, sha512, body, identifier, tracing = EMPTY }: OutgoingMessage): Promise<number> {
     const length = BigInt(body.length);
     const answer = await this.#call({
       path: '/v1/notify',
       operation: { kind: 'notify', topic, identifier, sha512 },
-      head: encodeNotifyHead({ topic, sha512, tracing: EMPTY, identifier, length }),
+      head: encodeNotifyHead({ topic, sha512, tracing, identifier, length }),
       body,
+      tracing,
     });
     if (answer.type !== 'notify' || !sameBytes(answer.identifier, identifier)) throw unproven();
     const { subscribers } = answer;
@@ -156,9 +159,12 @@ export class BroadcasterCalls {
     throw failure;
   }
 
-  async #attempt(broadcaster: string, { path, operation, head, body }: Call): Promise<StatelessAnswer> {
+  async #attempt(
+    broadcaster: string,
+    { path, operation, head, body, tracing = EMPTY }: Call,
+  ): Promise<StatelessAnswer> {
     const { auth, timeout } = this.#options;
-    const authorization = await auth.toBroadcaster.authorize({ operation, tracing: EMPTY });
+    const authorization = await auth.toBroadcaster.authorize({ operation, tracing });
     const answer = await sockets.postStream(`${broadcaster.replace(/\/$/, '')}${path}`, {
       headers: {
         'content-type': 'application/octet-stream',

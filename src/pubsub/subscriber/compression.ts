@@ -11,7 +11,7 @@ import { SottoError } from '../../errors.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import type { ToSubscriber } from '../../wire/lonelyps-stateful.ts';
 import { Compressors, FIRST_TRAINED, PLAIN } from '../compression/compressors.ts';
-import { compressMessage, decompressMessage } from '../compression/messages.ts';
+import { compressMessage, unpackMessage } from '../compression/messages.ts';
 import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 import type { Rendition } from '../delivery/renditions.ts';
@@ -83,12 +83,11 @@ export class ConnectionCompression {
   /** The message as it was. @throws SottoError `invalid_message`, `file_unwritable`. */
   async unpack(
     body: CollectedMessage,
-    { compressor, decompressedLength }: { readonly compressor: bigint; readonly decompressedLength: bigint },
+    packed: { readonly compressor: bigint; readonly decompressedLength: bigint },
     inMemory: number,
   ): Promise<CollectedMessage> {
-    if (compressor === 0n) return body;
-    const known = this.#compressors.get(compressor);
-    return (await decompressMessage(body, known, Number(decompressedLength), inMemory)).body;
+    if (packed.compressor === 0n) return body;
+    return (await unpackMessage(body, packed, this.#compressors, inMemory)).body;
   }
 
   #preset(id: bigint): Bytes | null {

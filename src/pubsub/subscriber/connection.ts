@@ -16,7 +16,7 @@ import {
   type ToBroadcaster,
   type ToSubscriber,
 } from '../../wire/lonelyps-stateful.ts';
-import type { AuthConfig } from '../authorization/authorization.ts';
+import type { AuthConfig, Authorized } from '../authorization/authorization.ts';
 import type { Rendition } from '../delivery/renditions.ts';
 import { isOurs, OURS } from '../stateful/capabilities.ts';
 import { ConnectionUrls } from '../stateful/connection-urls.ts';
@@ -253,7 +253,7 @@ export class Connection {
       this.#signing.take(async () => {
         if (this.#ended || !this.#urls) return reject(this.#ended?.why);
         const { operation, message, fits, confirmed } = ask(this.#urls.nextSubscriber());
-        const signed = await this.#sign(operation);
+        const signed = await this.#sign({ operation, tracing: EMPTY });
         this.#expected.push({ fits, operation: () => confirmed, resolve, reject, size: 0 });
         this.#send(message(signed));
       });
@@ -280,7 +280,7 @@ export class Connection {
     { compressor, body, sha512 }: Rendition,
     { resolve, reject }: { resolve: (subscribers: number) => void; reject: (why: unknown) => void },
   ): Promise<void> {
-    const { topic, identifier } = message;
+    const { topic, identifier, tracing = EMPTY } = message;
     const operation: SignedOperation = { kind: 'notify', topic, identifier, sha512 };
     const announced = {
       identifier,
@@ -303,7 +303,7 @@ export class Connection {
       reject,
     };
     if (whole) {
-      return this.#sendExpecting(operation, { ...last, size: whole.length }, (signed) => ({
+      return this.#sendExpecting({ operation, tracing }, { ...last, size: whole.length }, (signed) => ({
         type: 'notify',
         ...announced,
         body: whole,
@@ -317,7 +317,7 @@ export class Connection {
       sent += piece.length;
       const answer = sent === body.length ? last : continued(identifier, part, reject);
       const number = part++;
-      await this.#sendExpecting(operation, { ...answer, size: piece.length }, (signed) =>
+      await this.#sendExpecting({ operation, tracing }, { ...answer, size: piece.length }, (signed) =>
         number === 0n
           ? { type: 'notify-stream-start', ...announced, compressedLength, body: piece, ...signed }
           : { type: 'notify-stream-part', identifier, part: number, body: piece, ...signed },
@@ -327,12 +327,12 @@ export class Connection {
 
   /** As soon as there is room. */
   async #sendExpecting(
-    operation: SignedOperation,
+    authorized: Authorized,
     expecting: Expecting,
     message: (signed: Signed) => ToBroadcaster,
   ): Promise<void> {
     await this.#expected.room();
-    const signed = await this.#sign(operation);
+    const signed = await this.#sign(authorized);
     if (this.#ended) throw this.#ended.why;
     this.#expected.push(expecting);
     this.#send(message(signed));
@@ -362,7 +362,7 @@ export class Connection {
   }
 
   async #takePart(come: Come<StreamStart>): Promise<void> {
-    const { identifier, topic } = come.start;
+    const { identifier, topic, tracing } = come.start;
     if (!come.isWhole) {
       const { part } = come;
       return this.#confirm(
@@ -371,7 +371,7 @@ export class Connection {
       );
     }
     const body = await this.#compression.unpack(come.body, come.start, this.#options.spoolSize);
-    const subscribers = await this.#options.onMessage({ topic, identifier, body });
+    const subscribers = await this.#options.onMessage({ topic, identifier, tracing, body });
     this.#confirm(
       (url) => ({ kind: 'confirm-receive', identifier, subscribers, url }),
       (signed) => ({ type: 'confirm-receive', identifier, subscribers, ...signed }),
@@ -381,7 +381,7 @@ export class Connection {
   #confirm(operation: (url: string) => SignedOperation, message: (signed: Signed) => ToBroadcaster): void {
     this.#signing.take(() => {
       if (this.#ended || !this.#urls) return;
-      const signed = this.#sign(operation(this.#urls.nextSubscriber()));
+      const signed = this.#sign({ operation: operation(this.#urls.nextSubscriber()), tracing: EMPTY });
       if (signed instanceof Promise) return signed.then((done) => this.#send(message(done)));
       return this.#send(message(signed));
     });
@@ -398,9 +398,10 @@ export class Connection {
     this.#options.onMissed(topic);
   }
 
-  #sign(operation: SignedOperation): Signed | Promise<Signed> {
-    const authorization = this.#options.auth.toBroadcaster.authorize({ operation, tracing: EMPTY });
-    const signed = (proof: string | null): Signed => ({ authorization: proof, tracing: EMPTY });
+  #sign(authorized: Authorized): Signed | Promise<Signed> {
+    const { tracing } = authorized;
+    const authorization = this.#options.auth.toBroadcaster.authorize(authorized);
+    const signed = (proof: string | null): Signed => ({ authorization: proof, tracing });
     return authorization instanceof Promise ? authorization.then(signed) : signed(authorization);
   }
 

@@ -2,8 +2,11 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import { decodeUtf8 } from '../../bytes/text.ts';
+import { messageOf } from '../../errors.ts';
 import type { CollectedMessage } from '../delivery/message.ts';
+import type { Spans } from '../operations/spans.ts';
 import { bytesOf } from './calls.ts';
+import type { Arrived } from './mailbox.ts';
 
 /** A message as it came. Its body can be read until the next message is asked for. */
 export class ReceivedMessage {
@@ -13,12 +16,32 @@ export class ReceivedMessage {
   /** Bytes. */
   readonly length: number;
   readonly #body: CollectedMessage;
+  readonly #tracing: Bytes;
+  readonly #spans: Spans;
 
-  constructor(topic: Bytes, identifier: Bytes, body: CollectedMessage) {
+  constructor({ topic, identifier, tracing, body }: Arrived, spans: Spans) {
     this.topic = topic;
     this.identifier = identifier;
     this.length = body.length;
     this.#body = body;
+    this.#tracing = tracing;
+    this.#spans = spans;
+  }
+
+  /** Runs work in an OpenTelemetry span that goes on with the notifier's trace, where the program has OpenTelemetry. */
+  async trace<T>(work: () => Promise<T>): Promise<T> {
+    const { topic, identifier, length: bytes } = this;
+    const span = this.#spans.start('receive', this.#tracing, { topic, identifier, bytes, url: null });
+    if (!span) return work();
+    let why = '';
+    try {
+      return await span.run(work);
+    } catch (error) {
+      why = messageOf(error);
+      throw error;
+    } finally {
+      span.end(why);
+    }
   }
 
   /** The body as it comes from memory or disk, for what is too long to hold. */
@@ -57,6 +80,7 @@ export class Inbox {
   }
 
   put(message: ReceivedMessage): void {
+    if (this.#closed) return void message.remove().catch(() => {}); // it closed while the message came
     const reader = this.#reader;
     this.#reader = null;
     if (reader) reader(message);

@@ -2,6 +2,7 @@
 
 import { type Bytes, mapKey } from '../../bytes/bytes.ts';
 import { type CollectedMessage, messageInMemory } from '../delivery/message.ts';
+import type { Spans } from '../operations/spans.ts';
 import type { TopicSeal } from '../sealed-topics.ts';
 import type { Pattern } from '../stores/store.ts';
 import { globMatches } from '../topics/glob.ts';
@@ -13,6 +14,8 @@ export interface Arrived {
   readonly topic: Bytes;
   readonly identifier: Bytes;
   readonly body: CollectedMessage;
+  /** Of the message, as it came. */
+  readonly tracing: Bytes;
 }
 
 interface MailboxOptions {
@@ -22,6 +25,7 @@ interface MailboxOptions {
   /** What opens sealed messages; null where none are. */
   readonly seal: TopicSeal | null;
   readonly maxWaiting: number;
+  readonly spans: Spans;
   /** Called with a topic of which something was missed; null where it may be any of them. */
   readonly onMissed: (topic: Bytes | null) => void;
   /** Called with each message that is not sealed as it should be; it counts as missed. */
@@ -37,14 +41,16 @@ export class Mailbox {
   readonly inbox: Inbox;
   readonly onMissed: (topic: Bytes | null) => void;
   readonly #seal: TopicSeal | null;
+  readonly #spans: Spans;
   readonly #onUnopened: (topic: Bytes) => void;
   readonly #exacts: ReadonlySet<string>;
   readonly #globs: readonly string[];
   readonly #known = new Set<string>();
 
-  constructor({ name, patterns, seal, maxWaiting, onMissed, onUnopened }: MailboxOptions) {
+  constructor({ name, patterns, seal, spans, maxWaiting, onMissed, onUnopened }: MailboxOptions) {
     this.name = name;
     this.#seal = seal;
+    this.#spans = spans;
     this.#onUnopened = onUnopened;
     this.patterns = patterns;
     this.inbox = new Inbox(maxWaiting);
@@ -58,7 +64,7 @@ export class Mailbox {
   }
 
   /** Whether it is here now, or was already; where it is not, the body is still the caller's. */
-  async take({ topic, identifier, body }: Arrived): Promise<boolean> {
+  async take({ topic, identifier, body, tracing }: Arrived): Promise<boolean> {
     const name = mapKey(identifier);
     if (this.#known.has(name)) {
       await body.remove();
@@ -66,11 +72,17 @@ export class Mailbox {
     }
     if (!this.inbox.hasRoom) return false;
     this.#remember(name);
-    const opened = this.#seal?.covers(topic) ? await openBody(this.#seal, topic, body) : body;
-    if (opened) this.inbox.put(new ReceivedMessage(topic, identifier, opened));
-    else {
-      this.#onUnopened(topic);
-      this.onMissed(topic);
+    try {
+      const opened = this.#seal?.covers(topic) ? await openBody(this.#seal, topic, body) : body;
+      if (opened)
+        this.inbox.put(new ReceivedMessage({ topic, identifier, tracing, body: opened }, this.#spans));
+      else {
+        this.#onUnopened(topic);
+        this.onMissed(topic);
+      }
+    } catch (error) {
+      this.#known.delete(name); // it may come again
+      throw error;
     }
     return true;
   }

@@ -107,7 +107,7 @@ export class Receiver {
     if (length > maxMessage || !mailbox.inbox.hasRoom) return { status: AWAY, body: EMPTY };
     const message = await collectMessage(reader.rest(), { length: Number(length), sha512 }, spoolSize);
     const isWanted = mailbox.wants(topic);
-    if (!isWanted || !(await mailbox.take({ topic, identifier, body: message }))) {
+    if (!isWanted || !(await mailbox.take({ topic, identifier, tracing, body: message }))) {
       await message.remove();
       if (isWanted) return { status: AWAY, body: EMPTY };
     }

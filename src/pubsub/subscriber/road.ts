@@ -12,6 +12,8 @@ export interface OutgoingMessage {
   /** Of the body. */
   readonly sha512: Bytes;
   readonly body: MessageBody;
+  /** A trace context. Default none. */
+  readonly tracing?: Bytes;
 }
 
 export interface Road {

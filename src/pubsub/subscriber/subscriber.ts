@@ -1,10 +1,11 @@
 import { primitives } from '#crypto';
-import type { Bytes } from '../../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
 import { encodeUtf8 } from '../../bytes/text.ts';
-import { SottoError } from '../../errors.ts';
+import { messageOf, SottoError } from '../../errors.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/types.ts';
 import { Counters } from '../../sealed/counters.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { loadSpans, type Spans } from '../operations/spans.ts';
 import { sealedTopics, type TopicSeal } from '../sealed-topics.ts';
 import type { Pattern } from '../stores/store.ts';
 import { BroadcasterCalls, bytesOf } from './calls.ts';
@@ -48,6 +49,7 @@ export class Subscriber implements Endpoint, AsyncDisposable {
   readonly #options: ResolvedSubscriberOptions;
   readonly #counters = new Counters();
   readonly #seal: TopicSeal | null;
+  readonly #spans: Spans;
   readonly #receiver: Receiver;
   readonly #webhooks: WebhookRoad;
   readonly #road: Road;
@@ -72,7 +74,8 @@ export class Subscriber implements Endpoint, AsyncDisposable {
     const { listen, publicUrl, transport } = resolved;
     if (listen !== undefined) await webhooks.listen(listen, publicUrl);
     else if (publicUrl !== undefined) webhooks.mountedAt(publicUrl);
-    if (transport === 'http') return new Subscriber(resolved, receiver, webhooks, webhooks);
+    const parts = { receiver, webhooks, spans: await loadSpans() };
+    if (transport === 'http') return new Subscriber(resolved, { ...parts, road: webhooks });
     const webSocket = new WebSocketRoad({
       ...resolved,
       backoff: { first: FIRST_PAUSE, tries: Number.POSITIVE_INFINITY },
@@ -81,19 +84,15 @@ export class Subscriber implements Endpoint, AsyncDisposable {
     if (transport === 'websocket') await webSocket.open();
     else webSocket.start();
     const road = transport === 'websocket' ? webSocket : new MovingRoad(webhooks, webSocket);
-    return new Subscriber(resolved, receiver, webhooks, road);
+    return new Subscriber(resolved, { ...parts, road });
   }
 
-  private constructor(
-    options: ResolvedSubscriberOptions,
-    receiver: Receiver,
-    webhooks: WebhookRoad,
-    road: Road,
-  ) {
+  private constructor(options: ResolvedSubscriberOptions, { receiver, webhooks, road, spans }: Parts) {
     this.#options = options;
     this.#receiver = receiver;
     this.#webhooks = webhooks;
     this.#road = road;
+    this.#spans = spans;
     this.#seal = options.keyring === undefined ? null : sealedTopics({ keyring: options.keyring });
   }
 
@@ -123,11 +122,21 @@ export class Subscriber implements Endpoint, AsyncDisposable {
   ): Promise<{ notified: number }> {
     const name = topicOf(topic);
     const { body: message, sha512 } = await this.#prepared(name, body);
+    const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
+    const subject = { topic: name, identifier, bytes: message.length, url: null };
+    const span = this.#spans.start('notify', null, subject);
+    const tracing = span?.tracing ?? EMPTY;
+    const watched = onProgress ? watchedBody(message, onProgress) : message;
+    let why = '';
     try {
-      const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
-      const watched = onProgress ? watchedBody(message, onProgress) : message;
-      return { notified: await this.#road.notify({ topic: name, identifier, sha512, body: watched }) };
+      return {
+        notified: await this.#road.notify({ topic: name, identifier, sha512, tracing, body: watched }),
+      };
+    } catch (error) {
+      why = messageOf(error);
+      throw error;
     } finally {
+      span?.end(why);
       await message.remove();
     }
   }
@@ -144,6 +153,7 @@ export class Subscriber implements Endpoint, AsyncDisposable {
       patterns: patternsOf(options),
       seal: this.#seal,
       maxWaiting: this.#options.maxWaiting,
+      spans: this.#spans,
       onMissed,
       onUnopened: () => this.#counters.add('sealed_unopened'),
     });
@@ -221,6 +231,14 @@ export class Subscriber implements Endpoint, AsyncDisposable {
       await mailbox.inbox.discard();
     }
   }
+}
+
+/** What a subscriber is made of besides its options. */
+interface Parts {
+  readonly receiver: Receiver;
+  readonly webhooks: WebhookRoad;
+  readonly road: Road;
+  readonly spans: Spans;
 }
 
 function patternsOf({ exact = [], glob = [] }: SubscribeOptions): readonly Pattern[] {
