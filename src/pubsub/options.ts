@@ -32,7 +32,7 @@ export interface BroadcasterLimits {
   readonly maxDeliveriesPerHost: number;
   /** Deliveries that wait for one url; more have missed theirs, and are told so. Default 1000. */
   readonly maxWaitingPerUrl: number;
-  /** One delivery's time, ms. Default 30 000. */
+  /** One delivery's time while nothing of it moves, ms. Default 30 000. */
   readonly deliveryTimeout: number;
   /** Open connections, in all. Default 1024. */
   readonly maxConnections: number;

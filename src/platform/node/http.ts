@@ -59,6 +59,8 @@ export const listenHttpStreams: Sockets['listenHttpStreams'] = async (options) =
   });
   server.timeout = idleTimeout;
   server.on('request', requestListener(options.onRequest));
+  // Who has sent everything waits for us, which is no idleness; the server itself sets the time anew after the answer.
+  server.on('request', (incoming) => incoming.on('end', () => incoming.socket.setTimeout(0)));
   return listen(server, options);
 };
 

@@ -13,6 +13,7 @@ import type { Subscriptions } from '../broadcaster/subscriptions.ts';
 import type { Watch } from '../operations/watch.ts';
 import type { Subscription, SubscriptionStore } from '../stores/store.ts';
 import type { DeadUrls } from './dead-urls.ts';
+import { Deadline } from './deadline.ts';
 import { type DeliveryFormat, failed, failedBy, type Outcome } from './format.ts';
 import type { Gate } from './gate.ts';
 import type { LiveSubscribers } from './live.ts';
@@ -206,13 +207,17 @@ export class FanOut {
   async #attempt(url: string, notification: Notification): Promise<Outcome> {
     const { formatFor, poster, timeout, watch } = this.#options;
     watch.onEvent('delivery_posted');
+    const deadline = new Deadline(timeout);
     try {
       const format = formatFor(url);
       const prepared = await format.prepare(url, notification);
-      const answer = await poster.post(url, { ...prepared, signal: AbortSignal.timeout(timeout) });
+      const body = prepared.body && deadline.watching(prepared.body);
+      const answer = await poster.post(url, { ...prepared, body, signal: deadline.signal });
       return await format.judge(url, answer);
     } catch (error) {
       return failedBy(error);
+    } finally {
+      deadline.end();
     }
   }
 }

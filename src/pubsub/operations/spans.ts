@@ -9,7 +9,7 @@ import { decodeTraceContext, encodeTraceContext } from '../../wire/trace-context
 import { shownTopic } from '../adapter.ts';
 
 /** `notify`: somebody tells a broadcaster. `deliver`: it tells one subscriber. `receive`: that one takes it. */
-export type SpanName = 'notify' | 'deliver' | 'receive';
+type SpanName = 'notify' | 'deliver' | 'receive';
 
 /** The message that a span is about. */
 export interface SpanSubject {

@@ -65,6 +65,7 @@ export class Incoming<S extends Start> {
     if (!current) throw invalid('a part came out of turn');
     const { start, collector } = current;
     await collector.add(body);
+    if (this.#current !== current) throw invalid('it ended while a part was being taken');
     if (!collector.isWhole) return { isWhole: false, start, part: current.nextPart++ };
     const whole = collector.finish();
     this.#current = null;

@@ -17,6 +17,7 @@ import {
   type StatelessAnswer,
 } from '../../wire/lonelyps-stateless.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
+import { Deadline } from '../delivery/deadline.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 import { etagOf, listsOf } from '../etag.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
@@ -165,16 +166,19 @@ export class BroadcasterCalls {
   ): Promise<StatelessAnswer> {
     const { auth, timeout } = this.#options;
     const authorization = await auth.toBroadcaster.authorize({ operation, tracing });
-    const answer = await sockets.postStream(`${broadcaster.replace(/\/$/, '')}${path}`, {
-      headers: {
-        'content-type': 'application/octet-stream',
-        ...(authorization === null ? {} : { authorization }),
-      },
-      length: head.length + (body?.length ?? 0),
-      body: wholeBody(head, body),
-      maxAnswer: MAX_ANSWER,
-      signal: AbortSignal.timeout(timeout),
-    });
+    const deadline = new Deadline(timeout);
+    const answer = await sockets
+      .postStream(`${broadcaster.replace(/\/$/, '')}${path}`, {
+        headers: {
+          'content-type': 'application/octet-stream',
+          ...(authorization === null ? {} : { authorization }),
+        },
+        length: head.length + (body?.length ?? 0),
+        body: wholeBody(head, body && deadline.watching(body)),
+        maxAnswer: MAX_ANSWER,
+        signal: deadline.signal,
+      })
+      .finally(() => deadline.end());
     if (answer.status === 200) return decodeAnswer(answer.body);
     const code = CODES.get(answer.status) ?? 'status';
     throw new StatusError(answer.status, `${broadcaster} answered ${path} with status ${answer.status}.`, {

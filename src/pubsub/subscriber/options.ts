@@ -39,7 +39,7 @@ export interface SubscriberOptions {
   readonly maxMessage?: number;
   /** Longer messages go to disk until they are read, bytes. Default 10 MiB. */
   readonly spoolSize?: number;
-  /** One call's time, and that of one notification over a WebSocket, ms. Default 30 000. */
+  /** One call's time while nothing of it moves, and that of one notification over a WebSocket, ms. Default 30 000. */
   readonly timeout?: number;
   /** Rounds through all broadcasters after the first. Default 2. */
   readonly retries?: number;

@@ -10,6 +10,7 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError } from '../../errors.ts';
 import { type Backoff, backoffDelay } from '../../transport/backoff.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
+import { patienceFor } from '../delivery/deadline.ts';
 import { nameOfPattern, type Pattern } from '../stores/store.ts';
 import type { SubscriberCompression } from './compression.ts';
 import { Connection } from './connection.ts';
@@ -115,7 +116,8 @@ export class WebSocketRoad implements Road {
           reject(why);
         },
       };
-      const timer = setTimeout(() => pending.reject(unanswered('A notification')), this.#options.timeout);
+      const patience = patienceFor(message.body.length, this.#options.timeout);
+      const timer = setTimeout(() => pending.reject(unanswered('A notification')), patience);
       this.#pending.add(pending);
       if (this.#closed) pending.reject(closed());
       else this.#send(pending);
