@@ -1,18 +1,28 @@
-/** `npm run bench [-- request|lookup|pubsub]`: ratios in one run, each against a named reference. */
+/**
+ * `npm run bench [-- request|lookup|pubsub]`: ratios in one run, each against a named reference. Of pubsub one part alone:
+ * `pubsub-topics`, `pubsub-fan-out [SUBSCRIBERS]`, `pubsub-webhooks`; and by that name only `pubsub-large [5G]`.
+ */
 
 import { availableParallelism, cpus } from 'node:os';
 import { benchCodec } from './codec.ts';
+import { benchFanOut } from './fan-out.ts';
+import { benchLarge } from './large.ts';
 import { benchLookup } from './lookup.ts';
 import { benchNetwork } from './network.ts';
 import { benchTopics } from './topics.ts';
+import { benchWebhooks } from './webhooks.ts';
 
 console.log(
   `Node ${process.versions.node}, OpenSSL ${process.versions.openssl}, ${availableParallelism()} cores, ${cpus()[0]?.model}`,
 );
-const wanted = process.argv[2];
-if (wanted === undefined || wanted === 'request') {
+const [wanted, option] = process.argv.slice(2);
+const isWanted = (job: string, part: string): boolean => [undefined, job, part].includes(wanted);
+if (isWanted('request', 'request')) {
   benchCodec();
   await benchNetwork();
 }
-if (wanted === undefined || wanted === 'lookup') await benchLookup();
-if (wanted === undefined || wanted === 'pubsub') benchTopics();
+if (isWanted('lookup', 'lookup')) await benchLookup();
+if (isWanted('pubsub', 'pubsub-topics')) benchTopics();
+if (isWanted('pubsub', 'pubsub-fan-out')) await benchFanOut(option);
+if (isWanted('pubsub', 'pubsub-webhooks')) await benchWebhooks();
+if (wanted === 'pubsub-large') await benchLarge(option);
