@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -103,13 +103,32 @@ describe('the packed package', () => {
     assert.match(run(process.execPath, [raw]), /Uint8Array/);
   });
 
+  test('runs the examples of publish and subscribe: each says what it should, and ends', () => {
+    const said: Readonly<Record<string, string>> = {
+      'parse.ts': 'foo/bar\n',
+      // As the README of lonelypsp has it.
+      'serialize.ts': `${String.raw`b'\x00\x01\x00\x02\x00\x00\x00\x07foo/bar'`}\n`,
+      'cache-buster.ts': [
+        ...['tea is 3', 'tea is 4 now; told: 1', '  told: here it is 4 too'],
+        ...['tea is 5 now; told: 0', '  away: here it is still 4', '  missed: here it is 5 too'],
+        ...['tea is 6 now; told: 1', '  told: here it is 6 too', ''],
+      ].join('\n'),
+    };
+    cpSync(join(ROOT, 'examples', 'pubsub'), folder, { recursive: true });
+    assert.deepEqual(
+      globSync('*.ts', { cwd: join(ROOT, 'examples', 'pubsub') }).sort(),
+      Object.keys(said).sort(),
+    );
+    for (const [file, output] of Object.entries(said)) assert.equal(run(process.execPath, [file]), output);
+  });
+
   test('has a command that works', () => {
     const sotto = join(folder, 'node_modules', '.bin', 'sotto');
     assert.match(run(sotto, ['--help']), /Usage: sotto/);
     assert.match(run(sotto, ['keygen', 'my.key']), /sotto1/);
   });
 
-  for (const entry of ['sotto/pssst', 'sotto/request']) {
+  for (const entry of ['sotto/pssst', 'sotto/request', 'sotto/pubsub', 'sotto/pubsub/wire']) {
     test(`${entry} is fit for browsers`, async () => {
       const { outputFiles } = await build({
         stdin: { contents: `export * from '${entry}';`, resolveDir: folder },
