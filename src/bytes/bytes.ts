@@ -6,6 +6,11 @@ export const EMPTY: Bytes = new Uint8Array(0);
 
 /** The parts one after the other in a new array. */
 export function concat(...parts: readonly Bytes[]): Bytes {
+  return concatAll(parts);
+}
+
+/** As {@link concat}, of as many parts as there are: a call may not have very many arguments. */
+export function concatAll(parts: readonly Bytes[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);

@@ -1,5 +1,5 @@
 import { SottoError } from '../errors.ts';
-import { type Bytes, concat, EMPTY } from './bytes.ts';
+import { type Bytes, concatAll, EMPTY } from './bytes.ts';
 import { decodeUtf8 } from './text.ts';
 
 /** Reads big-endian fields from chunks as they come, front to back, keeping no more than the field at hand. */
@@ -44,7 +44,7 @@ export class StreamReader {
       parts.push(part);
     }
     const [only = EMPTY] = parts;
-    return parts.length > 1 ? concat(...parts) : only;
+    return parts.length > 1 ? concatAll(parts) : only;
   }
 
   /** `length` bytes of strict UTF-8. */

@@ -1,7 +1,7 @@
 /** One line asks, and what comes before the connection ends is the answer: packets on a byte stream, one a connection. */
 
 import { sockets } from '#sockets';
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, concatAll, EMPTY } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import type { Pipe, PipeEvents } from '../platform/types.ts';
 import { type PacketPipe, PacketPipeOver } from './framed.ts';
@@ -72,7 +72,7 @@ class LinePipe extends PacketPipeOver {
 
   #complete(events: PipeEvents): void {
     this.#isWhole = true;
-    const line = concat(...this.#chunks);
+    const line = concatAll(this.#chunks);
     this.#chunks = [];
     events.onData(line);
   }
@@ -137,7 +137,7 @@ export class LineLink implements Link {
       onDrain() {},
       onClose: (why) => {
         gone.removeEventListener('abort', onAbort);
-        if (why === null || length > 0) return resolve(concat(...chunks));
+        if (why === null || length > 0) return resolve(concatAll(chunks));
         this.lastError = why;
         reject(new SottoError('unreachable', `${this.url} cut the connection: ${why}`));
       },

@@ -23,7 +23,7 @@
  * Sources: PEP 307, 3154 and 574; pickletools of Python's library; research/libraries.md, section 12.
  */
 
-import { type Bytes, concat } from '../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../bytes/bytes.ts';
 import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import {
@@ -323,7 +323,7 @@ class Output {
 
   finish(): Bytes {
     this.#closeFrame();
-    return concat(...this.#parts);
+    return concatAll(this.#parts);
   }
 
   #closeFrame(): void {

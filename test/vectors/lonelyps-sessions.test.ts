@@ -255,6 +255,7 @@ class OurBroadcaster {
       spoolSize: 10_000,
       maxSubscriptions: 10,
       compression: { training: false },
+      wantsToBeServed: async () => false,
       maxWaiting,
       deliveryTimeout: 1000,
       configureTimeout: 1000,
@@ -292,7 +293,7 @@ class OurBroadcaster {
   }
 
   close(): Promise<void> {
-    return this.#session.close();
+    return this.#session.close(1000);
   }
 }
 

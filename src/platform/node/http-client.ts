@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { Agent, type Dispatcher, request } from 'undici';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { HttpAnswer, Sockets } from '../types.ts';
 import { AddressGuard } from './addresses.ts';
@@ -93,7 +93,7 @@ function agentFor({ addresses = 'any', allow = [] }: Limits): Agent {
 async function joined(body: Iterable<Bytes> | AsyncIterable<Bytes>): Promise<Bytes> {
   const parts: Bytes[] = [];
   for await (const part of body) parts.push(part);
-  return concat(...parts);
+  return concatAll(parts);
 }
 
 async function readAnswer(
@@ -108,7 +108,7 @@ async function readAnswer(
       throw new SottoError('body_too_large', `the answer is longer than ${maxAnswer} bytes`);
     }
     parts.push(part);
-    if (length > maxAnswer) return concat(...parts).subarray(0, maxAnswer);
+    if (length > maxAnswer) return concatAll(parts).subarray(0, maxAnswer);
   }
-  return concat(...parts);
+  return concatAll(parts);
 }

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import type {
   BindOptions,
   BoundSocket,
@@ -60,7 +60,11 @@ export const listenHttpStreams: Sockets['listenHttpStreams'] = async (options) =
   server.timeout = idleTimeout;
   server.on('request', requestListener(options.onRequest));
   // Who has sent everything waits for us, which is no idleness; the server itself sets the time anew after the answer.
-  server.on('request', (incoming) => incoming.on('end', () => incoming.socket.setTimeout(0)));
+  server.on('request', (incoming, response) => {
+    incoming.on('end', () => {
+      if (!response.writableEnded) incoming.socket.setTimeout(0);
+    });
+  });
   return listen(server, options);
 };
 
@@ -178,7 +182,7 @@ function readBody(incoming: IncomingMessage, max: number, done: (body: Bytes | n
     else if (length - part.length <= max) done(null);
   });
   incoming.on('end', () => {
-    if (length <= max) done(parts.length === 1 && parts[0] ? parts[0] : concat(...parts));
+    if (length <= max) done(parts.length === 1 && parts[0] ? parts[0] : concatAll(parts));
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Pipe, PipeEvents, Sockets } from '../types.ts';
 
@@ -69,7 +69,7 @@ function pipeOf(socket: Socket): Pipe {
     },
     send(data) {
       const [first] = data;
-      if (first && socket.writable) socket.write(data.length === 1 ? first : concat(...data));
+      if (first && socket.writable) socket.write(data.length === 1 ? first : concatAll(data));
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type RawData, WebSocket } from 'ws';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Pipe, PipeEvents, SocketAddress, Sockets } from '../types.ts';
 import { whyOf } from './tcp.ts';
@@ -53,7 +53,7 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
     start(events: PipeEvents) {
       webSocket.on('message', (data, isBinary) => {
         if (isBinary) events.onData(bytesOf(data));
-        else webSocket.close(UNSUPPORTED_DATA, 'binary messages only');
+        else sayGoodbye(webSocket, UNSUPPORTED_DATA, 'binary messages only');
       });
       socket?.on('drain', () => events.onDrain());
       webSocket.on('close', () => events.onClose(why));
@@ -69,13 +69,16 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
     },
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),
-    end() {
-      webSocket.resume(); // a paused one would not see the other end's goodbye
-      webSocket.close();
-      setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT).unref();
-    },
+    end: () => sayGoodbye(webSocket),
     destroy: () => webSocket.terminate(),
   };
+}
+
+/** Ends soon, whether the other end says goodbye or not. */
+function sayGoodbye(webSocket: WebSocket, code?: number, reason?: string): void {
+  webSocket.resume(); // a paused one would not see the other end's goodbye
+  webSocket.close(code, reason);
+  setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT).unref();
 }
 
 /** Finds out that the other end has vanished, and keeps what lies between from forgetting the connection. */
@@ -130,7 +133,9 @@ function socketOf(webSocket: WebSocket): Socket | undefined {
   return (webSocket as unknown as { _socket?: Socket })._socket;
 }
 
+/** No Buffer, whose `slice` is a view: parts of a message reach programs. */
 function bytesOf(data: RawData): Bytes {
-  if (Array.isArray(data)) return concat(...data);
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+  if (Array.isArray(data)) return concatAll(data);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }

@@ -9,7 +9,7 @@ import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, shake256 } from '@noble/hashes/sha3.js';
 import { randomBytes } from '@noble/hashes/utils.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
 
@@ -55,7 +55,7 @@ export const primitives: Primitives = {
 
   aesGcm: {
     seal(key, nonce, associatedData, plaintext, out, offset) {
-      out.set(gcm(key, nonce, associatedData).encrypt(concat(...plaintext)), offset);
+      out.set(gcm(key, nonce, associatedData).encrypt(concatAll(plaintext)), offset);
     },
     open(key, nonce, associatedData, sealed) {
       try {

@@ -1,7 +1,7 @@
 /** A browser has no private files and no SQLite: each says so. */
 
 import { SottoError } from '../../errors.ts';
-import type { Database, DataFiles, Files, Spool, StoredFile } from '../types.ts';
+import type { Database, DataFiles, Downloads, Files, Spool, StoredFile } from '../types.ts';
 
 export const files: Files = {
   readPrivate: () =>
@@ -30,6 +30,15 @@ export const dataFiles: DataFiles = {
 function noDataFiles(): never {
   throw unsupported('read files of data; ask a server that does');
 }
+
+export const downloads: Downloads = {
+  openSource: () => Promise.reject(unsupported('send files by their path')),
+  openPartial: () => Promise.reject(unsupported('receive files into a folder')),
+  freeSpace: () => Promise.resolve(null),
+  isFull: () => false,
+  removeOld: () => Promise.resolve(),
+  resolve: noDataFiles,
+};
 
 export function openSpool(): Promise<Spool> {
   return Promise.reject(unsupported('keep temporary files'));

@@ -7,10 +7,14 @@ export const legacyCrypto: LegacyCrypto = {
   rsa: {
     importPrivate: unsupported,
     importPublic: unsupported,
+    importPublicDer: unsupported,
+    exportPublicDer: unsupported,
     generate: unsupported,
     size: unsupported,
     encryptRaw: unsupported,
     decryptRaw: unsupported,
+    encryptOaep: unsupported,
+    decryptOaep: unsupported,
   },
   aes256Cfb8: { encrypt: unsupported, decrypt: unsupported },
 };

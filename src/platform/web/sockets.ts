@@ -1,12 +1,13 @@
 /** What a browser has: fetch and WebSocket, as a client. The rest says so. */
 
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Pipe, PipeEvents, Sockets } from '../types.ts';
 
 export const sockets: Sockets = {
   bindDatagrams: () => unsupported('listen for datagrams'),
   connectDatagrams: () => unsupported('send datagrams'),
+  bindMulticast: () => unsupported('take part in multicast'),
   listenStreams: () => unsupported('listen for connections'),
   connectStream: () => unsupported('open TCP connections'),
   listenHttp: () => unsupported('be an HTTP server'),
@@ -60,7 +61,7 @@ async function readAnswer(answer: Response, maxAnswer: number): Promise<Bytes> {
     if (length > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
     parts.push(part.value);
   }
-  return concat(...parts);
+  return concatAll(parts);
 }
 
 function webSocketPipe(webSocket: WebSocket): Pipe {

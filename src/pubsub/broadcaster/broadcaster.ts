@@ -15,7 +15,7 @@ import { LiveSubscriptions } from './live-subscriptions.ts';
 import { Sessions } from './sessions.ts';
 import { StatelessRequests } from './stateless-requests.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { intentCheck, type WebhookRoad, webhookRoad } from './webhook-road.ts';
+import { intentCheck, serveQuestion, type WebhookRoad, webhookRoad } from './webhook-road.ts';
 
 /** The first announcement of what was missed comes this long after, ms. */
 const FIRST_ANNOUNCEMENT = 1000;
@@ -105,7 +105,8 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
       firstAnnouncement: FIRST_ANNOUNCEMENT,
     });
     this.#fanOut = fanOut;
-    this.#sessions = new Sessions({ options, fanOut, live, watch });
+    const wantsToBeServed = serveQuestion(options);
+    this.#sessions = new Sessions({ options, fanOut, live, watch, wantsToBeServed });
     const intent = intentCheck(options, road);
     const bounds = { maxPerUrl, maxMessage, spoolSize };
     this.#requests = new StatelessRequests({ ...bounds, intent, subscriptions, auth, fanOut, now, log });
@@ -200,10 +201,11 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
   async #close(): Promise<void> {
     if (this.#socket) await delay(this.#options.drainTime);
     this.#isEnding = true;
-    const done = Promise.allSettled([...this.#answering, this.#sessions.close()]);
-    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref?.())]);
-    await this.#socket?.close();
+    const done = Promise.allSettled([...this.#answering, this.#sessions.close(CLOSE_TIMEOUT)]);
+    await Promise.race([done, delay(CLOSE_TIMEOUT)]);
+    await this.#fanOut.close(); // what is still being posted is announced as missed at the next start
     await done;
+    await this.#socket?.close();
     await this.#announcer.close();
     await this.#watch.close();
     await this.#options.store.close();

@@ -170,18 +170,18 @@ export class Deliveries {
   #send(): void {
     if (this.#sending) return;
     this.#sending = true;
-    const sent = this.#sendNext();
-    if (!sent) {
-      this.#sending = false;
-      return;
+    try {
+      const sent = this.#sendNext();
+      if (sent) sent.then(() => this.#sendOn()).catch((error: unknown) => this.#options.onFailure(error));
+      else this.#sending = false;
+    } catch (error) {
+      this.#options.onFailure(error);
     }
-    sent.then(
-      () => {
-        this.#sending = false;
-        this.#send();
-      },
-      (error: unknown) => this.#options.onFailure(error),
-    );
+  }
+
+  #sendOn(): void {
+    this.#sending = false;
+    this.#send();
   }
 
   /** A promise where something had to be waited for: then it is not known whether that was all. */

@@ -11,6 +11,7 @@ import type { Logger } from '../../app/message.ts';
 import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Pipe } from '../../platform/types.ts';
+import { delay } from '../../transport/backoff.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import {
   decodeToBroadcaster,
@@ -43,6 +44,8 @@ export interface SessionOptions {
   /** Longer messages go to disk, bytes. */
   readonly spoolSize: number;
   readonly maxSubscriptions: number;
+  /** Whether a webhook agrees that its messages come over this connection. Never rejects. */
+  readonly wantsToBeServed: (url: string, connection: string) => Promise<boolean>;
   /** What it offers; false for no compression at all. */
   readonly compression: CompressionOptions | false;
   /** Deliveries that may wait. */
@@ -74,6 +77,8 @@ const NONCE_SIZE = 32;
  * wait for.
  */
 const MOST_UNANSWERED = 1024;
+/** What is signed has 4 bytes for it. */
+const MOST_SUBSCRIBERS = 2 ** 32 - 1;
 
 export class Session implements LiveSubscriber {
   readonly #options: SessionOptions;
@@ -91,7 +96,7 @@ export class Session implements LiveSubscriber {
   constructor(pipe: Pipe, options: SessionOptions) {
     this.#options = options;
     this.#pipe = pipe;
-    this.#outgoing = new Outgoing(pipe);
+    this.#outgoing = new Outgoing(pipe, (why) => this.#abort(why));
     this.#incoming = new Incoming(options);
     this.#configureTimer = setTimeout(() => pipe.destroy(), options.configureTimeout);
     new Inbound(pipe, {
@@ -125,9 +130,9 @@ export class Session implements LiveSubscriber {
     this.#open?.deliveries.expire();
   }
 
-  /** Answers what was asked, then ends. */
-  async close(): Promise<void> {
-    await this.#answers;
+  /** Answers what was asked, then ends; at once where that takes longer than `timeout`, ms. */
+  async close(timeout: number): Promise<void> {
+    await Promise.race([this.#answers, delay(timeout)]);
     this.#fail(null);
   }
 
@@ -151,6 +156,12 @@ export class Session implements LiveSubscriber {
   #fail(why: unknown): void {
     this.#outgoing.flush();
     this.#pipe.end();
+    this.#end(why);
+  }
+
+  /** Without a word, which it would not take. */
+  #abort(why: unknown): void {
+    this.#pipe.destroy();
     this.#end(why);
   }
 
@@ -256,11 +267,12 @@ export class Session implements LiveSubscriber {
     const connection = urls.nextSubscriber();
     const { url } = message;
     const grant = await this.#prove(message, { kind: 'serve', url, connection });
-    if (this.#serving.has(url)) throw invalid('it serves that already');
     if (this.#serving.size >= this.#options.maxSubscriptions) throw invalid('it serves too many');
+    // Whoever has a secret could ask for any webhook's messages: the webhook itself must want it.
+    if (!(await this.#options.wantsToBeServed(url, connection))) throw invalid('the webhook does not agree');
     const confirmed = await this.#sign({ kind: 'confirm-serve', url, connection });
     this.#answerInOrder({ type: 'confirm-serve', url, ...confirmed });
-    if (this.#ended) return;
+    if (this.#ended || this.#serving.has(url)) return;
     this.#serving.add(url);
     this.#options.live.serve(url, { subscriber: this, mayReceive: grant.maySubscribe });
     this.#options.watch.onEvent('serving_began');
@@ -268,6 +280,7 @@ export class Session implements LiveSubscriber {
 
   async #notify(message: ToBroadcaster & { type: 'notify' }): Promise<void> {
     this.#incoming.requireNone();
+    this.#requireRoom();
     await this.#proveNotification(message, message.tracing, message.authorization);
     const { sha512, body, decompressedLength } = message;
     if (Math.max(body.length, Number(decompressedLength)) > this.#options.maxMessage)
@@ -277,6 +290,7 @@ export class Session implements LiveSubscriber {
 
   async #startStream(message: StreamStart): Promise<void> {
     this.#incoming.requireNone();
+    this.#requireRoom();
     await this.#proveNotification(message, message.tracing, message.authorization);
     await this.#takePart(await this.#incoming.begin(message));
   }
@@ -312,9 +326,10 @@ export class Session implements LiveSubscriber {
     const answer = told
       .finally(() => body.remove())
       .then(async ({ notified }): Promise<ToSubscriber> => {
-        const operation = { identifier, subscribers: notified, topic, sha512: answered } as const;
+        const subscribers = Math.min(notified, MOST_SUBSCRIBERS);
+        const operation = { identifier, subscribers, topic, sha512: answered } as const;
         const confirmed = await this.#sign({ kind: 'confirm-notify', ...operation });
-        return { type: 'confirm-notify', identifier, subscribers: BigInt(notified), ...confirmed };
+        return { type: 'confirm-notify', identifier, subscribers: BigInt(subscribers), ...confirmed };
       });
     this.#answerInOrder(answer);
   }
@@ -352,7 +367,6 @@ export class Session implements LiveSubscriber {
   /** Sends an answer after all those before it. */
   #answerInOrder(answer: ToSubscriber | Promise<ToSubscriber>): void {
     if (this.#unanswered === 0 && !(answer instanceof Promise)) return this.#send(answer);
-    if (this.#unanswered >= MOST_UNANSWERED) throw invalid('it asks more at one time than may be');
     this.#unanswered += 1;
     const before = this.#answers;
     this.#answers = Promise.resolve(answer)
@@ -362,6 +376,10 @@ export class Session implements LiveSubscriber {
         if (!this.#ended) this.#send(message);
       })
       .catch((error: unknown) => this.#fail(error));
+  }
+
+  #requireRoom(): void {
+    if (this.#unanswered >= MOST_UNANSWERED) throw invalid('it asks more at one time than may be');
   }
 
   async #proveNotification(

@@ -17,6 +17,7 @@ interface SessionsOptions {
   readonly fanOut: FanOut;
   readonly live: LiveSubscriptions;
   readonly watch: Watch;
+  readonly wantsToBeServed: (url: string, connection: string) => Promise<boolean>;
 }
 
 export class Sessions {
@@ -44,7 +45,7 @@ export class Sessions {
   }
 
   accept(pipe: Pipe): void {
-    const { options, fanOut, live, watch } = this.#context;
+    const { options, fanOut, live, watch, wantsToBeServed } = this.#context;
     const { auth, limits, compression, now, log } = options;
     const session: Session = new Session(pipe, {
       auth,
@@ -54,6 +55,7 @@ export class Sessions {
       spoolSize: limits.spoolSize,
       maxSubscriptions: limits.maxSubscriptionsPerUrl,
       compression,
+      wantsToBeServed,
       maxWaiting: limits.maxWaitingPerUrl,
       deliveryTimeout: limits.deliveryTimeout,
       configureTimeout: CONFIGURE_TIMEOUT,
@@ -66,9 +68,9 @@ export class Sessions {
     watch.onEvent('websocket_opened');
   }
 
-  /** Each answers what it was asked, then ends. */
-  async close(): Promise<void> {
+  /** Each answers what it was asked, in its time, then ends. @param timeout ms. */
+  async close(timeout: number): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.close(timeout)));
     clearInterval(this.#timer);
-    await Promise.all([...this.#sessions].map((session) => session.close()));
   }
 }

@@ -1,14 +1,21 @@
 /** How a broadcaster reaches webhooks, as its options have it. */
 
+import { primitives } from '#crypto';
 import { sockets } from '#sockets';
+import { decodeUtf8, encodeHex } from '../../bytes/text.ts';
 import type { DeliveryFormat } from '../delivery/format.ts';
 import { Gate } from '../delivery/gate.ts';
 import { httpPoster } from '../delivery/http-poster.ts';
 import { LonelypsFormat } from '../delivery/lonelyps-format.ts';
 import type { Poster } from '../delivery/poster.ts';
 import type { ResolvedBroadcasterOptions } from '../options.ts';
+import { serveUrl } from '../serve-query.ts';
 import { IntentCheck } from './intent.ts';
 import { intentQuestion, MAX_INTENT_ANSWER } from './intent-questions.ts';
+
+const CHALLENGE_SIZE = 16;
+/** A webhook that serves answers at once, ms. */
+const SERVE_TIMEOUT = 5000;
 
 export interface WebhookRoad {
   readonly formatFor: (url: string) => DeliveryFormat;
@@ -32,6 +39,26 @@ export function webhookRoad({
       perHost: limits.maxDeliveriesPerHost,
       waitingPerUrl: limits.maxWaitingPerUrl,
     }),
+  };
+}
+
+/**
+ * What asks a webhook whether its messages may come over a connection: whoever answers there must have asked for just that
+ * connection.
+ */
+export function serveQuestion({
+  addresses,
+}: ResolvedBroadcasterOptions): (url: string, connection: string) => Promise<boolean> {
+  return async (url, connection) => {
+    const challenge = encodeHex(primitives.randomBytes(CHALLENGE_SIZE));
+    const signal = AbortSignal.timeout(SERVE_TIMEOUT);
+    const asked = { ...addresses, maxAnswer: MAX_INTENT_ANSWER, signal };
+    try {
+      const { status, body } = await sockets.get(serveUrl(url, connection, challenge), asked);
+      return status === 200 && decodeUtf8(body) === challenge;
+    } catch {
+      return false;
+    }
   };
 }
 

@@ -8,6 +8,7 @@
 import { primitives } from '#crypto';
 import type { Logger } from '../../app/message.ts';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { codeOf } from '../../errors.ts';
 import { delay } from '../../transport/backoff.ts';
 import type { Subscriptions } from '../broadcaster/subscriptions.ts';
 import type { Watch } from '../operations/watch.ts';
@@ -76,12 +77,14 @@ interface Tried {
   readonly tries: number;
 }
 
-const TOO_MANY: Outcome = failed('too many deliveries to it are waiting');
+const TOO_MANY: Outcome = failed('too many deliveries to it are waiting, or it has waited too long');
 /** Of an identifier that follows from what is told, bytes. */
 const IDENTIFIER_SIZE = 16;
 
 export class FanOut {
   readonly #options: FanOutOptions;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
 
   constructor(options: FanOutOptions) {
     this.#options = options;
@@ -92,17 +95,29 @@ export class FanOut {
    *
    * @throws whatever the store throws; then nobody may take the notification for done.
    */
-  async notify(asked: Notification): Promise<FanOutResult> {
+  notify(asked: Notification): Promise<FanOutResult> {
+    const notified = this.#notify(asked).finally(() => this.#underWay.delete(notified));
+    this.#underWay.add(notified);
+    return notified;
+  }
+
+  /** Gives up what is being posted, which counts as missed, and resolves once nothing is under way. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #notify(asked: Notification): Promise<FanOutResult> {
     const { live, subscriptions, watch } = this.#options;
     const ended = watch.notifying(asked.body.length);
     const renditions = new Renditions(asked.body, asked.sha512, this.#options.spoolSize);
     const notification: Told = { ...asked, identifier: identifierOf(asked), renditions };
     const tally = new Tally();
-    for (const subscriber of live.match(asked.topic)) {
-      const settle = tally.expect();
-      subscriber.deliver({ notification, hasFallback: false, settle });
-    }
     try {
+      for (const subscriber of live.match(asked.topic)) {
+        const settle = tally.expect();
+        subscriber.deliver({ notification, hasFallback: false, settle });
+      }
       if (subscriptions.match(asked.topic).length > 0) await this.#toWebhooks(notification, tally);
     } finally {
       await tally.done(); // until then the message is being read
@@ -168,12 +183,27 @@ export class FanOut {
 
   /** Who waits for another try keeps nobody out, but those whose order would suffer. */
   async #deliverByPost(url: string, notification: Notification): Promise<Tried> {
-    const { gate, isOrdered } = this.#options;
+    const { isOrdered } = this.#options;
     const attempt = (): Promise<Outcome> => this.#attempt(url, notification);
-    const inTurn = async (): Promise<Outcome> => (await gate.pass(url, attempt)) ?? TOO_MANY;
+    const inTurn = async (): Promise<Outcome> => (await this.#inTurn(url, attempt)) ?? TOO_MANY;
     if (!isOrdered) return this.#tryUntilDone(url, inTurn);
-    const tried = await gate.pass(url, () => this.#tryUntilDone(url, attempt));
+    const tried = await this.#inTurn(url, () => this.#tryUntilDone(url, attempt));
     return tried ?? { outcome: TOO_MANY, tries: 0 };
+  }
+
+  /** Null where too many wait, or it has waited as long as a delivery may take. */
+  async #inTurn<T>(url: string, work: () => Promise<T>): Promise<T | null> {
+    const { gate, timeout } = this.#options;
+    try {
+      return await gate.pass(
+        url,
+        work,
+        AbortSignal.any([AbortSignal.timeout(timeout), this.#closing.signal]),
+      );
+    } catch (error) {
+      if (codeOf(error) === 'aborted') return null;
+      throw error;
+    }
   }
 
   async #tryUntilDone(url: string, attempt: () => Promise<Outcome>): Promise<Tried> {
@@ -186,6 +216,7 @@ export class FanOut {
         watch.onEvent('url_dead');
         return { outcome: { state: 'unsubscribed' }, tries };
       }
+      if (this.#closing.signal.aborted) return { outcome, tries };
       const pause = retry.pause(outcome, { tries, elapsed: now() - begun, now: now() });
       if (pause === null) return { outcome, tries };
       watch.onEvent('delivery_retried');
@@ -201,7 +232,8 @@ export class FanOut {
     const outcome = await new Promise<Outcome>((settle) => {
       subscriber.deliver({ notification, hasFallback: true, settle });
     });
-    return outcome.state === 'received' ? outcome : null;
+    // Nobody behind the connection wanted it: the webhook may, or has missed it.
+    return outcome.state === 'received' && outcome.subscribers > 0 ? outcome : null;
   }
 
   async #attempt(url: string, notification: Notification): Promise<Outcome> {
@@ -212,7 +244,11 @@ export class FanOut {
       const format = formatFor(url);
       const prepared = await format.prepare(url, notification);
       const body = prepared.body && deadline.watching(prepared.body);
-      const answer = await poster.post(url, { ...prepared, body, signal: deadline.signal });
+      const answer = await poster.post(url, {
+        ...prepared,
+        body,
+        signal: AbortSignal.any([deadline.signal, this.#closing.signal]),
+      });
       return await format.judge(url, answer);
     } catch (error) {
       return failedBy(error);

@@ -81,21 +81,21 @@ export async function collectAny(
 /** A message that comes piece by piece. */
 export class MessageCollector {
   readonly #expected: ExpectedMessage;
-  readonly #message: MemoryMessage | SpooledMessage;
+  /** What is short is copied together: its pieces may be many, and views of far more. */
+  readonly #blocks = new Blocks();
+  /** Where what is long goes; null for what is short. */
+  readonly #spool: Spool | null;
   readonly #hash: RunningHash = primitives.startSha512();
   #come = 0;
 
   /** @throws SottoError `file_unwritable`. */
   static async open(expected: ExpectedMessage, inMemory: number): Promise<MessageCollector> {
-    const { length } = expected;
-    const message =
-      length <= inMemory ? new MemoryMessage(length) : new SpooledMessage(length, await openSpool());
-    return new MessageCollector(expected, message);
+    return new MessageCollector(expected, expected.length <= inMemory ? null : await openSpool());
   }
 
-  private constructor(expected: ExpectedMessage, message: MemoryMessage | SpooledMessage) {
+  private constructor(expected: ExpectedMessage, spool: Spool | null) {
     this.#expected = expected;
-    this.#message = message;
+    this.#spool = spool;
   }
 
   /** Whether all of it has come. */
@@ -108,19 +108,23 @@ export class MessageCollector {
     this.#come += chunk.length;
     if (this.#come > this.#expected.length) throw invalid('it is longer than it says');
     this.#hash.update(chunk);
-    await this.#message.write(chunk);
+    if (this.#spool) await this.#spool.write(chunk);
+    else this.#blocks.add(chunk);
   }
 
   /** @throws SottoError `invalid_message` for less than was announced, or another hash. */
   finish(): CollectedMessage {
     if (!this.isWhole) throw invalid('it is shorter than it says');
     if (!sameBytes(this.#hash.digest(), this.#expected.sha512)) throw invalid('its hash is another');
-    return this.#message;
+    const { length } = this.#expected;
+    return this.#spool
+      ? new SpooledMessage(length, this.#spool)
+      : new MemoryMessage(length, this.#blocks.takeAll());
   }
 
   /** Gives up what has come. */
-  abandon(): Promise<void> {
-    return this.#message.remove();
+  async abandon(): Promise<void> {
+    await this.#spool?.remove();
   }
 }
 
@@ -144,13 +148,9 @@ class MemoryMessage implements CollectedMessage {
   readonly length: number;
   #chunks: Bytes[];
 
-  constructor(length: number, chunks: Bytes[] = []) {
+  constructor(length: number, chunks: Bytes[]) {
     this.length = length;
     this.#chunks = chunks;
-  }
-
-  async write(chunk: Bytes): Promise<void> {
-    this.#chunks.push(chunk);
   }
 
   chunks(): Iterable<Bytes> {
@@ -169,10 +169,6 @@ class SpooledMessage implements CollectedMessage {
   constructor(length: number, spool: Spool) {
     this.length = length;
     this.#spool = spool;
-  }
-
-  write(chunk: Bytes): Promise<void> {
-    return this.#spool.write(chunk);
   }
 
   chunks(): AsyncIterable<Bytes> {

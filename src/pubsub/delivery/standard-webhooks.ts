@@ -21,7 +21,7 @@
 
 import { primitives } from '#crypto';
 import { assertNumber } from '../../bytes/assert.ts';
-import { type Bytes, concat, EMPTY } from '../../bytes/bytes.ts';
+import { type Bytes, concat, concatAll, EMPTY } from '../../bytes/bytes.ts';
 import { decodeBase64, decodeUtf8, encodeBase64, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import { percentEncoded } from '../percent.ts';
@@ -184,7 +184,7 @@ async function wholeOf(body: MessageBody): Promise<Bytes> {
   const parts: Bytes[] = [];
   for await (const part of body.chunks()) parts.push(part);
   const [only = EMPTY] = parts;
-  return parts.length > 1 ? concat(...parts) : only;
+  return parts.length > 1 ? concatAll(parts) : only;
 }
 
 function topicField(topic: Bytes): { topic: string } | { topicBase64: string } {

@@ -11,13 +11,15 @@ interface InboundEvents {
   onEnd(why: unknown): void;
 }
 
-/** Messages that may wait before the connection is held back. */
+/** That may wait before the connection is held back: messages, and bytes of them. */
 const MOST_WAITING = 64;
+const MOST_BYTES = 4 * 1024 * 1024;
 
 export class Inbound {
   readonly #pipe: Pipe;
   readonly #events: InboundEvents;
   readonly #waiting = new Fifo<Bytes>();
+  #waitingBytes = 0;
   #handling = false;
   #paused = false;
   #closed: { readonly why: string | null } | null = null;
@@ -39,8 +41,10 @@ export class Inbound {
   #take(data: Bytes): void {
     if (this.#ended) return;
     this.#waiting.push(data);
+    this.#waitingBytes += data.length;
+    const isFull = this.#waiting.size >= MOST_WAITING || this.#waitingBytes >= MOST_BYTES;
     if (!this.#handling) this.#handle();
-    else if (this.#waiting.size >= MOST_WAITING && !this.#paused) {
+    else if (isFull && !this.#paused) {
       this.#paused = true;
       this.#pipe.pause();
     }
@@ -51,6 +55,7 @@ export class Inbound {
     this.#handling = true;
     try {
       for (let data = this.#waiting.shift(); data; data = this.#waiting.shift()) {
+        this.#waitingBytes -= data.length;
         const done = this.#events.onMessage(data);
         if (done) {
           done.then(

@@ -1,6 +1,6 @@
 /** A message cut into the parts that a WebSocket carries. */
 
-import { type Bytes, concat, EMPTY } from '../../bytes/bytes.ts';
+import { type Bytes, concat, concatAll, EMPTY } from '../../bytes/bytes.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 
 /** Bytes of a part, where the number of parts allows it: what is held in memory for each connection. */
@@ -20,7 +20,7 @@ export function asOnePart(body: MessageBody): Bytes | null {
   if (body.length > USUAL_PART) return null;
   const chunks = body.chunks();
   if (!Array.isArray(chunks)) return null;
-  return chunks.length === 1 ? (chunks[0] as Bytes) : concat(...(chunks as Bytes[]));
+  return chunks.length === 1 ? (chunks[0] as Bytes) : concatAll(chunks as Bytes[]);
 }
 
 /** Parts of just that size, and a shorter last one; a message without a byte has one part. */
@@ -39,5 +39,5 @@ export async function* partsOf(body: MessageBody, size: number): AsyncGenerator<
     if (chunk.length > 0) waiting.push(chunk);
     come += chunk.length;
   }
-  if (come > 0) yield concat(...waiting);
+  if (come > 0) yield concatAll(waiting);
 }

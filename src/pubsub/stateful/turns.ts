@@ -1,4 +1,7 @@
-/** Work that is done one after the other: at once where nothing is under way, else in its turn. */
+/**
+ * Work that is done one after the other: at once where nothing is under way, else in its turn. Once a piece has failed no
+ * other is begun; whoever waits for one is told by the end that the failure brings.
+ */
 
 import { Fifo } from '../fifo.ts';
 

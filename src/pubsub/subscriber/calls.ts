@@ -1,7 +1,7 @@
 /** What a subscriber, or a notifier, asks of broadcasters: any of them will do, and another where one is away. */
 
 import { sockets } from '#sockets';
-import { type Bytes, concat, EMPTY, sameBytes } from '../../bytes/bytes.ts';
+import { type Bytes, concat, concatAll, EMPTY, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError, StatusError, type StatusErrorCode } from '../../errors.ts';
 import { type Backoff, backoffDelay, delay } from '../../transport/backoff.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
@@ -246,5 +246,5 @@ function unproven(): SottoError {
 export async function bytesOf(chunks: AsyncIterable<Bytes> | Iterable<Bytes>): Promise<Bytes> {
   const parts: Bytes[] = [];
   for await (const part of chunks) parts.push(part);
-  return concat(...parts);
+  return concatAll(parts);
 }

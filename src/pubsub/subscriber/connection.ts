@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   /** @returns how many took it, which the broadcaster is told. */
   readonly onMessage: (message: Arrived) => Promise<number>;
   readonly onMissed: (topic: Bytes) => void;
+  /** Before a webhook's messages are asked for: by that name the broadcaster will ask the webhook. */
+  readonly onServing: (url: string, connection: string) => void;
   /** Called once. */
   readonly onEnd: (why: unknown) => void;
 }
@@ -80,6 +82,8 @@ export class Connection {
   readonly #pipe: Pipe;
   readonly #outgoing: Outgoing;
   readonly #expected = new Expected<Answer, Expecting>({ most: MOST_UNANSWERED, mostBytes: MOST_BYTES });
+  /** Of what was asked and not answered, sent or not. */
+  readonly #asking = new Set<(why: unknown) => void>();
   readonly #incoming: Incoming<StreamStart & { readonly url: string }>;
   readonly #compression: ConnectionCompression;
   /** What bears a url is sent in the order in which urls are taken. */
@@ -111,6 +115,9 @@ export class Connection {
     try {
       await connection.#configure();
       return connection;
+    } catch (error) {
+      connection.#fail(error);
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -119,7 +126,7 @@ export class Connection {
   private constructor(pipe: Pipe, options: ConnectionOptions) {
     this.#options = options;
     this.#pipe = pipe;
-    this.#outgoing = new Outgoing(pipe);
+    this.#outgoing = new Outgoing(pipe, (why) => this.#fail(why));
     this.#incoming = new Incoming(options);
     this.#compression = new ConnectionCompression(options.compression);
     this.#signing = new Turns((why) => this.#fail(why));
@@ -150,28 +157,33 @@ export class Connection {
 
   /** Takes what would go to a webhook's url, while it lasts. */
   async serve(url: string): Promise<void> {
-    await this.#asked((connection) => ({
-      operation: { kind: 'serve', url, connection },
-      message: (signed) => ({ type: 'serve', url, ...signed }),
-      fits: (answer) => answer.type === 'confirm-serve' && answer.url === url,
-      confirmed: { kind: 'confirm-serve', url, connection },
-    }));
+    await this.#asked((connection) => {
+      this.#options.onServing(url, connection);
+      return {
+        operation: { kind: 'serve', url, connection },
+        message: (signed) => ({ type: 'serve', url, ...signed }),
+        fits: (answer) => answer.type === 'confirm-serve' && answer.url === url,
+        confirmed: { kind: 'confirm-serve', url, connection },
+      };
+    });
   }
 
   /**
+   * @param isWanted asked when its turn has come: false leaves it unsent, and the promise as it is.
    * @returns how many confirmed it.
    * @throws SottoError `closed` where the connection ends before: it may have been delivered then. Whatever reading the
    * body throws: that ends the connection too.
    */
-  notify(message: OutgoingMessage): Promise<number> {
+  notify(message: OutgoingMessage, isWanted: () => boolean = () => true): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(this.#ended.why);
-      this.#notifying.take(() =>
-        this.#notify(message, resolve, reject).catch((error: unknown) => {
+      this.#notifying.take(() => {
+        if (!isWanted()) return; // given up while it waited
+        return this.#notify(message, resolve, reject).catch((error: unknown) => {
           reject(error);
           throw error;
-        }),
-      );
+        });
+      });
     });
   }
 
@@ -249,15 +261,17 @@ export class Connection {
       readonly confirmed: SignedOperation;
     },
   ): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      this.#signing.take(async () => {
-        if (this.#ended || !this.#urls) return reject(this.#ended?.why);
-        const { operation, message, fits, confirmed } = ask(this.#urls.nextSubscriber());
-        const signed = await this.#sign({ operation, tracing: EMPTY });
-        this.#expected.push({ fits, operation: () => confirmed, resolve, reject, size: 0 });
-        this.#send(message(signed));
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    if (this.#ended) reject(this.#ended.why);
+    this.#asking.add(reject);
+    this.#signing.take(async () => {
+      if (!this.#urls) return;
+      const { operation, message, fits, confirmed } = ask(this.#urls.nextSubscriber());
+      const signed = await this.#sign({ operation, tracing: EMPTY });
+      this.#expected.push({ fits, operation: () => confirmed, resolve, reject, size: 0 });
+      this.#send(message(signed));
     });
+    return promise.finally(() => this.#asking.delete(reject));
   }
 
   async #notify(
@@ -435,6 +449,7 @@ export class Connection {
     this.#ended = { why: cause };
     this.#rejectOpened(why instanceof SottoError ? why : unreachable(why));
     this.#expected.end(cause);
+    for (const reject of this.#asking) reject(cause);
     this.#incoming.abandon();
     this.#options.onEnd(cause);
   }

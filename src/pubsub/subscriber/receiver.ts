@@ -23,6 +23,7 @@ import {
 import type { AuthConfig } from '../authorization/authorization.ts';
 import { collectMessage } from '../delivery/message.ts';
 import { challengeOf } from '../intent-query.ts';
+import { serveQuestionIn } from '../serve-query.ts';
 import type { Mailbox } from './mailbox.ts';
 
 /** A mailbox under its urls, as they were registered. */
@@ -51,6 +52,9 @@ export class Receiver {
   readonly #receiving = new Map<string, Registered>();
   readonly #recovering = new Map<string, Registered>();
 
+  /** By webhook, the connection that last asked for its messages. */
+  readonly #serving = new Map<string, string>();
+
   constructor(options: ReceiverOptions) {
     this.#options = options;
   }
@@ -63,6 +67,12 @@ export class Receiver {
   remove({ url, recovery }: Registered): void {
     this.#receiving.delete(new URL(url).pathname);
     this.#recovering.delete(new URL(recovery).pathname);
+    this.#serving.delete(url);
+  }
+
+  /** A connection of ours asks for the messages of a webhook. */
+  askedToServe(url: string, connection: string): void {
+    this.#serving.set(url, connection);
   }
 
   takes(path: string): boolean {
@@ -74,6 +84,8 @@ export class Receiver {
     const { method, path } = request;
     const challenge = method === 'GET' ? challengeOf(request.query) : null;
     if (challenge !== null) return this.#confirmIntent(path, challenge);
+    const serving = method === 'GET' ? serveQuestionIn(request.query) : null;
+    if (serving) return this.#confirmServing(path, serving);
     if (method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: EMPTY };
     const recovering = this.#recovering.get(path);
     try {
@@ -90,8 +102,17 @@ export class Receiver {
   /** Whether it was this subscriber that asked for messages there, or to be told there of what it misses. */
   #confirmIntent(path: string, challenge: string): HttpResponse {
     if (!this.#receiving.has(path) && !this.#recovering.has(path)) return { status: 404, body: EMPTY };
-    const headers = { 'content-type': 'text/plain', 'x-content-type-options': 'nosniff' };
-    return { status: 200, headers, body: encodeUtf8(challenge) };
+    return echoed(challenge);
+  }
+
+  /** Whether it was this subscriber whose connection asked for the messages of the webhook. */
+  #confirmServing(
+    path: string,
+    asked: { readonly connection: string; readonly challenge: string },
+  ): HttpResponse {
+    const receiving = this.#receiving.get(path);
+    const isOurs = receiving !== undefined && this.#serving.get(receiving.url) === asked.connection;
+    return isOurs ? echoed(asked.challenge) : { status: REFUSED, body: EMPTY };
   }
 
   async #receive({ body, header }: HttpRequest, { url, mailbox }: Registered): Promise<HttpResponse> {
@@ -141,4 +162,9 @@ export class Receiver {
 
 function answered(answer: Parameters<typeof encodeAnswer>[0]): HttpResponse {
   return { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: encodeAnswer(answer) };
+}
+
+function echoed(challenge: string): HttpResponse {
+  const headers = { 'content-type': 'text/plain', 'x-content-type-options': 'nosniff' };
+  return { status: 200, headers, body: encodeUtf8(challenge) };
 }

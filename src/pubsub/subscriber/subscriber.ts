@@ -26,6 +26,7 @@ import { WebhookRoad } from './webhook-road.ts';
 import { WebSocketRoad } from './websocket-road.ts';
 
 const IDENTIFIER_SIZE = 16;
+const MAX_TOPIC = 65_535;
 /** Between two rounds through the broadcasters, ms. */
 const FIRST_PAUSE = 250;
 
@@ -80,6 +81,7 @@ export class Subscriber implements Endpoint, AsyncDisposable {
       ...resolved,
       backoff: { first: FIRST_PAUSE, tries: Number.POSITIVE_INFINITY },
       urlOf: (mailbox) => webhooks.urlOf(mailbox),
+      onServing: (url, connection) => receiver.askedToServe(url, connection),
     });
     if (transport === 'websocket') await webSocket.open();
     else webSocket.start();
@@ -154,7 +156,7 @@ export class Subscriber implements Endpoint, AsyncDisposable {
       seal: this.#seal,
       maxWaiting: this.#options.maxWaiting,
       spans: this.#spans,
-      onMissed,
+      onMissed: (topic) => this.#told(onMissed, topic),
       onUnopened: () => this.#counters.add('sealed_unopened'),
     });
     const subscription = new Subscription({
@@ -199,11 +201,19 @@ export class Subscriber implements Endpoint, AsyncDisposable {
     return this.close();
   }
 
+  /** What a program's own function throws ends no connection. */
+  #told(onMissed: (topic: Bytes | null) => void, topic: Bytes | null): void {
+    try {
+      onMissed(topic);
+    } catch (error) {
+      this.#options.log.error({ error }, 'onMissed failed');
+    }
+  }
+
   async #prepared(topic: Bytes, body: Body): ReturnType<typeof prepareBody> {
     const prepared = await prepareBody(body, this.#options.spoolSize);
     if (!this.#seal?.covers(topic)) return prepared;
-    const plain = await bytesOf(prepared.body.chunks());
-    await prepared.body.remove();
+    const plain = await bytesOf(prepared.body.chunks()).finally(() => prepared.body.remove());
     return prepareBody(this.#seal.seal(topic, plain), this.#options.spoolSize);
   }
 
@@ -211,7 +221,7 @@ export class Subscriber implements Endpoint, AsyncDisposable {
   #nameFor(name: string | undefined): string {
     this.#count += 1;
     const chosen = name ?? (this.#count === 1 ? '' : String(this.#count));
-    if (!/^[\w.-]*$/.test(chosen) || this.#names.has(chosen)) {
+    if (!/^(?!\.+$)[\w.-]*$/.test(chosen) || this.#names.has(chosen)) {
       throw new SottoError(
         'invalid_option',
         `"${chosen}" cannot be the name of a subscription, or is one already.`,
@@ -251,5 +261,7 @@ function patternsOf({ exact = [], glob = [] }: SubscribeOptions): readonly Patte
 }
 
 function topicOf(topic: string | Bytes): Bytes {
-  return typeof topic === 'string' ? encodeUtf8(topic) : topic;
+  const bytes = typeof topic === 'string' ? encodeUtf8(topic) : topic;
+  if (bytes.length <= MAX_TOPIC) return bytes;
+  throw new SottoError('invalid_argument', `A topic has ${bytes.length} bytes; ${MAX_TOPIC} are the most.`);
 }

@@ -32,6 +32,8 @@ export interface WebSocketRoadOptions {
   readonly compression: SubscriberCompression | null;
   /** The webhook's url of a mailbox, whose messages come this way while the connection lasts; null for none. */
   readonly urlOf: (mailbox: Mailbox) => string | null;
+  /** A connection asks for the messages of a webhook. */
+  readonly onServing: (url: string, connection: string) => void;
   readonly log: Logger;
 }
 
@@ -39,9 +41,8 @@ export interface WebSocketRoadOptions {
 interface Wanted {
   readonly pattern: Pattern;
   users: number;
-  /** Resolves once a broadcaster has confirmed it. */
-  readonly confirmed: Promise<void>;
-  readonly confirm: () => void;
+  /** Of the connection that there is, or of the next: resolves once the broadcaster has confirmed it. */
+  confirmation: PromiseWithResolvers<void>;
 }
 
 /** A notification that was not confirmed yet. */
@@ -155,7 +156,7 @@ export class WebSocketRoad implements Road {
       if (open) {
         const since = performance.now();
         const why = await open.ended;
-        this.#connection = null;
+        this.#lost();
         log.debug({ why: messageOf(why) }, 'the connection to a broadcaster has ended');
         failures = performance.now() - since >= GOOD_AFTER ? 0 : failures + 1;
       }
@@ -167,6 +168,12 @@ export class WebSocketRoad implements Road {
       });
       if (!open) failures += 1;
     }
+  }
+
+  #lost(): void {
+    this.#connection = null;
+    // Nobody hears anything now: who subscribes waits for the next connection.
+    for (const wanted of this.#wanted.values()) renew(wanted);
   }
 
   /** One broadcaster after the other. @throws SottoError of the last, where none is there. */
@@ -196,6 +203,7 @@ export class WebSocketRoad implements Road {
       compression,
       onMessage: (message) => this.#take(message),
       onMissed: (topic) => this.#missed(topic),
+      onServing: this.#options.onServing,
       onEnd: (why) => onEnd(why),
     });
     if (this.#closed) connection.close();
@@ -220,8 +228,10 @@ export class WebSocketRoad implements Road {
   }
 
   /** The next connection sends it again where this one ends before. */
-  #send({ message, resolve, reject }: Pending): void {
-    this.#connection?.notify(message).then(resolve, (error: unknown) => {
+  #send(pending: Pending): void {
+    const { message, resolve, reject } = pending;
+    const isWanted = (): boolean => this.#pending.has(pending);
+    this.#connection?.notify(message, isWanted).then(resolve, (error: unknown) => {
       if (codeOf(error) !== 'closed') reject(error);
     });
   }
@@ -236,21 +246,26 @@ export class WebSocketRoad implements Road {
     const known = this.#wanted.get(name);
     if (known) {
       known.users += 1;
-      return known.confirmed;
+      return this.#confirmed(known);
     }
-    let confirm = (): void => {};
-    const confirmed = new Promise<void>((resolve) => {
-      confirm = resolve;
-    });
-    const wanted: Wanted = { pattern, users: 1, confirmed, confirm };
+    const wanted: Wanted = { pattern, users: 1, confirmation: Promise.withResolvers() };
     this.#wanted.set(name, wanted);
     if (this.#connection) this.#ask(wanted, this.#connection).catch(() => {});
-    return confirmed;
+    return this.#confirmed(wanted);
   }
 
-  async #ask({ pattern, confirm }: Wanted, connection: Connection): Promise<void> {
-    await connection.subscribe(pattern);
-    confirm();
+  /** By a connection that is still there. */
+  async #confirmed(wanted: Wanted): Promise<void> {
+    for (let confirmation = null; confirmation !== wanted.confirmation; ) {
+      confirmation = wanted.confirmation;
+      await confirmation.promise;
+    }
+  }
+
+  async #ask(wanted: Wanted, connection: Connection): Promise<void> {
+    const { confirmation } = wanted;
+    await connection.subscribe(wanted.pattern);
+    confirmation.resolve();
   }
 
   async #unwant(pattern: Pattern): Promise<void> {
@@ -261,7 +276,8 @@ export class WebSocketRoad implements Road {
     if (wanted.users > 0) return;
     this.#wanted.delete(name);
     // Where the connection ends first, so does the subscription.
-    await this.#connection?.unsubscribe(pattern).catch(() => {});
+    const connection = this.#connection;
+    await this.#inTime(connection?.unsubscribe(pattern) ?? Promise.resolve()).catch(() => {});
   }
 
   /** How many took it. */
@@ -303,6 +319,13 @@ export class WebSocketRoad implements Road {
       };
     });
   }
+}
+
+/** Whoever waits goes on waiting: for the next connection's word. */
+function renew(wanted: Wanted): void {
+  const { resolve } = wanted.confirmation;
+  wanted.confirmation = Promise.withResolvers();
+  resolve();
 }
 
 function unanswered(what: string): SottoError {
