@@ -41,7 +41,7 @@ function mountWebSockets(server: Server, broadcaster: Broadcaster): void {
   server.removeAllListeners('upgrade');
   const onUpgrade = upgradeListener(
     MAX_MESSAGE,
-    (path) => broadcaster.channelHandler(path),
+    (path, origin) => broadcaster.channelHandler(path, origin),
     (incoming, socket, head) => {
       if (others.length === 0) socket.destroy();
       for (const other of others) Reflect.apply(other, server, [incoming, socket, head]);

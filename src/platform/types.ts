@@ -114,6 +114,14 @@ export interface LegacyCrypto {
     importPrivate(pem: string, passphrase?: string): RsaPrivateKey;
     /** @throws SottoError `invalid_key`. */
     importPublic(pem: string): RsaPublicKey;
+    /**
+     * From DER: SPKI, PKCS 1 public, PKCS 1 private or PKCS 8. Of a private key only the public part is kept.
+     *
+     * @throws SottoError `invalid_key`.
+     */
+    importPublicDer(der: Bytes): RsaPublicKey;
+    /** The public part, SPKI. */
+    exportPublicDer(key: RsaKey): Bytes;
     /** PEM: PKCS 1 (sealed in OpenSSL's old form where there is a passphrase) and SPKI. */
     generate(bits: number, passphrase?: string): { privatePem: string; publicPem: string };
     /** The length of the modulus. */
@@ -121,6 +129,10 @@ export interface LegacyCrypto {
     /** Without any padding: a block as long as the modulus, to the power of the exponent. */
     encryptRaw(key: RsaPublicKey, block: Bytes): Bytes;
     decryptRaw(key: RsaPrivateKey, block: Bytes): Bytes;
+    /** OAEP with SHA-1 and an empty label: at most 42 bytes less than the modulus has. Throws for more. */
+    encryptOaep(key: RsaPublicKey, data: Bytes): Bytes;
+    /** Throws for what does not open. */
+    decryptOaep(key: RsaPrivateKey, block: Bytes): Bytes;
   };
   /** CFB with segments of 8 bits, which authenticates nothing. */
   readonly aes256Cfb8: {
@@ -162,6 +174,66 @@ export interface StoredFile {
   /** From its start, as often as it is asked for. */
   chunks(): AsyncIterable<Bytes>;
   close(): Promise<void>;
+}
+
+/** A file that is being given to somebody, piece by piece. */
+export interface SourceFile {
+  /** Without its folder. */
+  readonly name: string;
+  /** Bytes, when it was opened. */
+  readonly size: number;
+  /** Last change of the content when it was opened, ms since 1970, with fractions. */
+  readonly modifiedAt: number;
+  /** So many bytes from `at`; one call at a time. @throws SottoError `file_unreadable` where there are fewer. */
+  read(at: number, length: number): Promise<Bytes>;
+  /** SHA-256 of the first `length` bytes; costs nothing for what has just been read up to there, in order. */
+  digest(length: number): Promise<Bytes>;
+  /** Whether it is no longer as it was opened. */
+  hasChanged(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** A file that is being received, from its start on, under a name of its own. One call at a time. */
+export interface PartialFile {
+  /** Bytes that are there. */
+  readonly length: number;
+  /** SHA-256 of all of them. */
+  digest(): Bytes;
+  /** @throws SottoError `file_unwritable`; the file is of no use any more then, until it is opened again. */
+  append(data: Bytes): Promise<void>;
+  /** Starts anew. @throws SottoError `file_unwritable`. */
+  clear(): Promise<void>;
+  /**
+   * Gives it its name, in the same folder, and closes it; durable when it resolves.
+   *
+   * @returns whether the name was free. If not, nothing has happened.
+   * @throws SottoError `file_unwritable`.
+   */
+  keepAs(name: string): Promise<boolean>;
+  /** Leaves it to be opened again; an empty one goes. */
+  close(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** Files that go from one machine to another. */
+export interface Downloads {
+  /** @throws SottoError `file_unreadable`, also for what is no plain file. */
+  openSource(path: string): Promise<SourceFile>;
+  /**
+   * The file of that name as far as it was received, or a new one, for its owner alone. The folder is made. What stands
+   * there and cannot be ours alone (a link, a file with two names) is replaced and not touched.
+   *
+   * @throws SottoError `file_unwritable`.
+   */
+  openPartial(folder: string, name: string): Promise<PartialFile>;
+  /** Bytes that may still be written in a folder; null where the system does not tell. */
+  freeSpace(folder: string): Promise<number | null>;
+  /** Whether an error of a write says that there is no space left. */
+  isFull(error: unknown): boolean;
+  /** Removes files of a folder that nobody has written to since, ms since 1970. Never rejects. */
+  removeOld(folder: string, pattern: RegExp, before: number): Promise<void>;
+  /** An absolute path as it is, another as seen from the folder. */
+  resolve(folder: string, path: string): string;
 }
 
 /** What tells one state of a file from another, without reading it. */
@@ -341,6 +413,51 @@ export interface ConnectedDatagrams {
   close(): Promise<void>;
 }
 
+/** A network interface, by one of its addresses; one of IPv6 is link-local where there is such, with its scope. */
+export interface InterfaceAddress {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** From whom a datagram came. */
+export interface DatagramSender extends SocketAddress {
+  /** By which interface it came, judged by the sender's address; null where that does not tell. */
+  readonly interfaceName: string | null;
+}
+
+export interface MulticastOptions {
+  /** One group, or several of one family that share everything: each is sent to, and all are heard. */
+  readonly group: string | readonly string[];
+  /** Of the groups; other sockets of this machine may have it too. */
+  readonly port: number;
+  /** For unicast to this socket alone. Default any that is free. */
+  readonly unicastPort?: number;
+  /** Routers that a datagram may pass, plus one. Default 1: none. */
+  readonly ttl?: number;
+  /** Names or addresses, also of interfaces that are yet to come. Default all that are up, loopback among them. */
+  readonly interfaces?: readonly string[];
+  /** Of a datagram, bytes, at most and by default 65507: a longer one is neither sent nor given. */
+  readonly maxDatagram?: number;
+  /** How often interfaces that come and go are looked for, ms. Default 5000. */
+  readonly refreshEvery?: number;
+  /** Also hears what this socket itself has sent to the group, and one datagram once by every interface it came by. */
+  onDatagram(datagram: Bytes, from: DatagramSender): void;
+  /** Soon after the start and after every change: the interfaces now in use. */
+  onInterfaces(current: readonly InterfaceAddress[]): void;
+}
+
+/** A socket of multicast groups, on many interfaces; losing any of them, or all, does not end it. */
+export interface MulticastSocket extends BoundSocket {
+  /** Where unicast reaches this socket for certain; `port` may be another socket's as well. */
+  readonly unicastPort: number;
+  /** To the groups, by every interface. Does not throw and does not wait. */
+  send(datagram: Bytes): void;
+  /** From `unicastPort`, to an address as text. Does not throw and does not wait. */
+  sendTo(datagram: Bytes, to: SocketAddress): void;
+  /** Looks for changed interfaces at once. Never rejects. */
+  refresh(): Promise<void>;
+}
+
 /** A connection: chunks of a byte stream (TCP), or whole messages (WebSocket, and framed TCP). */
 export interface Pipe {
   readonly remote: SocketAddress;
@@ -435,8 +552,8 @@ export interface HttpStreamOptions extends BindOptions {
   readonly limits: HttpStreamLimits;
   /** Answers one request; what it leaves of the body is not read. Should not reject. */
   onRequest(request: HttpRequest): Promise<HttpResponse>;
-  /** Who takes WebSockets at this path; null gives 404. */
-  channelHandler(path: string): ((pipe: Pipe) => void) | null;
+  /** Who takes WebSockets at this path, of a page of that origin (null: of no page); null gives 404. */
+  channelHandler(path: string, origin: string | null): ((pipe: Pipe) => void) | null;
   onDrop(reason: string, remote: string): void;
 }
 
@@ -484,6 +601,8 @@ export interface Sockets {
     to: SocketAddress,
     events: { onDatagram(datagram: Bytes): void; onError(why: string): void },
   ): Promise<ConnectedDatagrams>;
+  /** @throws SottoError `invalid_option`, `address_in_use`, `listen_failed`. */
+  bindMulticast(options: MulticastOptions): Promise<MulticastSocket>;
   listenStreams(
     options: BindOptions & { readonly maxConnections: number; onPipe(pipe: Pipe): void },
   ): Promise<BoundSocket>;

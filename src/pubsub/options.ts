@@ -15,6 +15,7 @@ import type { DeliveryLog } from './operations/delivery-log.ts';
 import type { OperationsAccess } from './operations/health.ts';
 import { SqliteSubscriptionStore } from './stores/sqlite.ts';
 import type { SubscriptionStore } from './stores/store.ts';
+import { PATTERN_LIMITS } from './topics/pattern-limits.ts';
 
 /** What strangers, and slow subscribers, meet. */
 export interface BroadcasterLimits {
@@ -24,6 +25,10 @@ export interface BroadcasterLimits {
   readonly spoolSize: number;
   /** Subscriptions of one url. Default 100 000. */
   readonly maxSubscriptionsPerUrl: number;
+  /** The longest glob, bytes; how many stars and sets one may have is fixed. Default 1024. */
+  readonly maxGlob: number;
+  /** All topics and globs of one url, or of one WebSocket, bytes. Default 16 MiB. */
+  readonly maxPatternBytesPerUrl: number;
   /** Deliveries at one time, in all. Default 256. */
   readonly maxDeliveries: number;
   /** Deliveries at one time to one url. Default 8; 1 keeps them in their order. */
@@ -70,6 +75,11 @@ export interface BroadcasterOptions {
   readonly store?: `sqlite:${string}` | SubscriptionStore;
   /** Who may do what. Default: on this machine alone nothing is asked; anywhere else it must be said. */
   readonly auth?: AuthConfig;
+  /**
+   * Origins of pages that may ask, such as `https://app.example.com`, or `all`. Default all where `auth` is given, else
+   * none: any page that is looked at on this machine could publish and subscribe.
+   */
+  readonly origins?: readonly string[] | 'all';
   readonly limits?: Partial<BroadcasterLimits>;
   /** How long `close` goes on as before while /readyz says that it is going, ms: for load balancers. Default 0. */
   readonly drainTime?: number;
@@ -87,6 +97,7 @@ const LIMITS: BroadcasterLimits = {
   maxMessage: 16 * 1024 * MEBIBYTE,
   spoolSize: 10 * MEBIBYTE,
   maxSubscriptionsPerUrl: 100_000,
+  ...PATTERN_LIMITS,
   maxDeliveries: 256,
   maxDeliveriesPerUrl: 8,
   maxDeliveriesPerHost: 64,
@@ -101,6 +112,8 @@ export interface ResolvedBroadcasterOptions {
   readonly listen: RoadUrl | null;
   readonly store: SubscriptionStore;
   readonly auth: AuthConfig;
+  /** Of a page; null of none. */
+  readonly isAllowedOrigin: (origin: string | null) => boolean;
   readonly limits: BroadcasterLimits;
   readonly retry: RetryOptions;
   readonly dead: DeadUrls | null;
@@ -127,7 +140,12 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
   }
   const limits = { ...LIMITS, ...options.limits };
   for (const [name, value] of Object.entries(limits)) assertNumber(value, `limits.${name}`, 0);
-  for (const name of ['maxDeliveries', 'maxDeliveriesPerUrl', 'maxDeliveriesPerHost'] as const)
+  for (const name of [
+    'maxWaitingPerUrl',
+    'maxDeliveries',
+    'maxDeliveriesPerUrl',
+    'maxDeliveriesPerHost',
+  ] as const)
     assertNumber(limits[name], `limits.${name}`, 1);
   const { sweepInterval = 10_000, log = SILENT, now = Date.now, verifyIntent = false } = options;
   assertNumber(sweepInterval, 'sweepInterval', 10, 2 ** 31 - 1);
@@ -139,6 +157,7 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
   return {
     listen,
     auth: authOf(options, listen),
+    isAllowedOrigin: originCheck(options),
     limits,
     retry,
     dead: removeDead ? new DeadUrls({ now, ...removeDead }) : null,
@@ -154,6 +173,11 @@ export function resolveBroadcaster(options: BroadcasterOptions): ResolvedBroadca
     now,
     store: storeOf(options.store),
   };
+}
+
+function originCheck({ auth, origins }: BroadcasterOptions): (origin: string | null) => boolean {
+  const allowed = origins ?? (auth === undefined ? [] : 'all');
+  return (origin) => origin === null || allowed === 'all' || allowed.includes(origin);
 }
 
 function assertPresets(compression: CompressionOptions | false): void {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { test } from 'node:test';
+import { WebSocket } from 'ws';
 import { mount } from '../../src/node/pubsub.ts';
 import { noneAuth } from '../../src/pubsub/authorization/authorization.ts';
 import { Broadcaster } from '../../src/pubsub/broadcaster/broadcaster.ts';
@@ -71,4 +72,28 @@ test('a broadcaster answers requests of the web, wherever they come from', async
   assert.deepEqual(await notifier.notify('news', 'hello'), { notified: 0 });
   site.closeAllConnections();
   await new Promise((resolve) => site.close(resolve));
+});
+
+test('a page of another origin is refused where nothing else is asked for, and let in where it is named', async () => {
+  const origin = 'http://evil.example';
+  const opens = async (url: string): Promise<boolean> => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/websocket`, { origin });
+    const opened = await Promise.race([
+      once(socket, 'open').then(
+        () => true,
+        () => false,
+      ),
+      once(socket, 'error').then(() => false),
+    ]);
+    socket.on('error', () => {});
+    socket.terminate();
+    return opened;
+  };
+  const listen = 'http://127.0.0.1:0';
+  await using broadcaster = await Broadcaster.start({ listen, store: 'sqlite::memory:' });
+  assert.equal(await opens(broadcaster.address), false);
+  const posted = await fetch(`${broadcaster.address}/v1/notify`, { method: 'POST', headers: { origin } });
+  assert.equal(posted.status, 403);
+  await using named = await Broadcaster.start({ listen, store: 'sqlite::memory:', origins: [origin] });
+  assert.equal(await opens(named.address), true);
 });

@@ -436,6 +436,7 @@ class OurSubscriber {
         return 1;
       },
       onMissed: (topic) => this.missed.push(topic),
+      onServing: () => {},
       onEnd: () => {},
     });
   }

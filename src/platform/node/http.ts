@@ -88,7 +88,7 @@ export function upgradeListener(
     clientTracking: false,
   });
   return (incoming, socket, head) => {
-    const onPipe = channelHandler(pathOf(incoming));
+    const onPipe = channelHandler(pathOf(incoming), incoming.headers.origin ?? null);
     if (!onPipe) return onOther(incoming, socket, head);
     socket.on('error', () => {});
     webSockets.handleUpgrade(incoming, socket, head, (webSocket) => {

@@ -10,6 +10,7 @@ import { RetryPolicy } from '../delivery/retry.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { type Operations, operationsResponse, sharedProbe } from '../operations/health.ts';
 import { Watch } from '../operations/watch.ts';
+import { within } from '../operations/within.ts';
 import { type BroadcasterOptions, type ResolvedBroadcasterOptions, resolveBroadcaster } from '../options.ts';
 import { LiveSubscriptions } from './live-subscriptions.ts';
 import { Sessions } from './sessions.ts';
@@ -164,15 +165,20 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
           maxMessage: MAX_CHANNEL_MESSAGE,
         },
         onRequest: (request) => operationsResponse(request, this.#operations) ?? this.answer(request),
-        channelHandler: (path) => this.channelHandler(path),
+        channelHandler: (path, origin) => this.channelHandler(path, origin),
         onDrop: (reason) => this.#watch.onEvent(reason),
       }),
     );
   }
 
   /** Who takes WebSockets that come to a server of one's own at this path; null for nobody. */
-  channelHandler(path: string): ((pipe: Pipe) => void) | null {
-    return path === WEBSOCKET && !this.#isEnding ? (pipe) => this.#sessions.accept(pipe) : null;
+  channelHandler(path: string, origin: string | null): ((pipe: Pipe) => void) | null {
+    if (path !== WEBSOCKET || this.#isEnding) return null;
+    if (!this.#options.isAllowedOrigin(origin)) {
+      this.#watch.onEvent('origin_refused');
+      return null;
+    }
+    return (pipe) => this.#sessions.accept(pipe);
   }
 
   /** Whether requests for this path are for it; see {@link Endpoint}. */
@@ -191,6 +197,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     if (this.#isEnding) return { status: 503, body: EMPTY };
     if (!this.#requests.has(path)) return { status: 404, body: EMPTY };
     if (method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: EMPTY };
+    if (!this.#options.isAllowedOrigin(header('origin'))) return { status: 403, body: EMPTY };
     const answer = await this.#requests.handle({ path, authorization: header('authorization'), body });
     this.#watch.onEvent(`status_${answer.status}`);
     return answer.status === 200
@@ -202,7 +209,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     if (this.#socket) await delay(this.#options.drainTime);
     this.#isEnding = true;
     const done = Promise.allSettled([...this.#answering, this.#sessions.close(CLOSE_TIMEOUT)]);
-    await Promise.race([done, delay(CLOSE_TIMEOUT)]);
+    await within(CLOSE_TIMEOUT, () => done).catch(() => {}); // some hang on somebody
     await this.#fanOut.close(); // what is still being posted is announced as missed at the next start
     await done;
     await this.#socket?.close();

@@ -3,7 +3,7 @@
  *
  * ```text
  * 200 done · 400 no such body · 401 no authorization · 403 not this one · 409 there already, or not there
- * 413 a longer message, or more subscriptions of one url, than may be · 503 the store, the disk or the keys are away
+ * 413 a longer message, a longer or costlier glob, or more subscriptions of one url, than may be · 503 the store, the disk or the keys are away
  * ```
  *
  * Source: specs/lonelyps.md, sections 9 and 11.
@@ -33,8 +33,9 @@ import { collectMessage } from '../delivery/message.ts';
 import { etagOf } from '../etag.ts';
 import { handedOn } from '../operations/trace-context.ts';
 import type { Pattern, Wanted } from '../stores/store.ts';
+import { bytesOfPattern, isWithin, PATTERN_LIMITS, type PatternLimits } from '../topics/pattern-limits.ts';
 import type { IntentCheck } from './intent.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import type { Share, Subscriptions } from './subscriptions.ts';
 
 /** An HTTP POST, as far as the protocol is concerned. */
 export interface StatelessRequest {
@@ -57,6 +58,8 @@ interface StatelessRequestsOptions {
   readonly intent: IntentCheck | null;
   /** The most that one url may be subscribed to. */
   readonly maxPerUrl: number;
+  /** Of what it is subscribed to. Default {@link PATTERN_LIMITS}. */
+  readonly patterns?: PatternLimits;
   /** Bytes. */
   readonly maxMessage: number;
   /** Longer messages go to disk, bytes. */
@@ -69,10 +72,12 @@ type Handler = (reader: StreamReader, authorization: string | null) => Promise<B
 
 /** What the answer's field holds. */
 const MOST_SUBSCRIBERS = 2 ** 32 - 1;
+const TOO_MANY = 'One url may not have so many subscriptions, or such long ones.';
 const UNRESTRICTED: Grant = { verdict: 'ok', maySubscribe: () => true };
 
 export class StatelessRequests {
   readonly #options: StatelessRequestsOptions;
+  readonly #patterns: PatternLimits;
   readonly #handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     ['/v1/notify', (reader, header) => this.#notify(reader, header)],
     ['/v1/subscribe/exact', (reader, header) => this.#subscribeExact(reader, header)],
@@ -85,6 +90,7 @@ export class StatelessRequests {
 
   constructor(options: StatelessRequestsOptions) {
     this.#options = options;
+    this.#patterns = options.patterns ?? PATTERN_LIMITS;
   }
 
   has(path: string): boolean {
@@ -188,15 +194,18 @@ export class StatelessRequests {
     if (!wanted.every(({ pattern }) => maySubscribe(pattern)))
       throw refusal(403, 'Not all of these are allowed.');
     await this.#intend(url, wanted);
-    await stored(this.#options.subscriptions.set(url, wanted));
+    const isSet = await stored(this.#options.subscriptions.set(url, wanted, maySubscribe));
+    if (!isSet) throw refusal(403, 'Not all that would be removed is allowed.');
     return this.#confirm({ kind: 'confirm-set', etag });
   }
 
   async #readWanted(reader: StreamReader): Promise<readonly Wanted[]> {
     const wanted: Wanted[] = [];
+    let bytes = 0;
     const take = (pattern: Pattern, recovery: string | null): void => {
-      if (wanted.length >= this.#options.maxPerUrl)
-        throw refusal(413, 'One url may not have so many subscriptions.');
+      this.#requireWithin(pattern);
+      if (!this.#hasRoom({ patterns: wanted.length, bytes }, pattern)) throw refusal(413, TOO_MANY);
+      bytes += bytesOfPattern(pattern);
       wanted.push({ pattern, recovery });
     };
     for await (const { topic, recovery } of readExacts(reader)) take({ kind: 'exact', topic }, recovery);
@@ -212,9 +221,25 @@ export class StatelessRequests {
   }
 
   async #add(url: string, wanted: Wanted): Promise<void> {
+    const { subscriptions } = this.#options;
+    const { pattern } = wanted;
+    this.#requireWithin(pattern);
     await this.#intend(url, [wanted]);
-    const isNew = await stored(this.#options.subscriptions.subscribe(url, wanted));
+    if (!this.#hasRoom(subscriptions.shareOf(url), pattern)) {
+      // What is there already needs no room; that is looked up for those alone who have none.
+      if (!(await stored(subscriptions.has(url, pattern)))) throw refusal(413, TOO_MANY);
+    }
+    const isNew = await stored(subscriptions.subscribe(url, wanted));
     if (!isNew) throw refusal(409, 'It is there already.');
+  }
+
+  #requireWithin(pattern: Pattern): void {
+    if (!isWithin(pattern, this.#patterns)) throw refusal(413, 'The glob is longer, or costs more, than may be.');
+  }
+
+  #hasRoom({ patterns, bytes }: Share, pattern: Pattern): boolean {
+    const isFew = patterns < this.#options.maxPerUrl;
+    return isFew && bytes + bytesOfPattern(pattern) <= this.#patterns.maxPatternBytesPerUrl;
   }
 
   async #remove(url: string, pattern: Pattern): Promise<void> {

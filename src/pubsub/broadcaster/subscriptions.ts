@@ -2,17 +2,28 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import { etagOf } from '../etag.ts';
-import type { Pattern, Subscription, SubscriptionStore, Wanted } from '../stores/store.ts';
+import { nameOfPattern, type Pattern, type Subscription, type SubscriptionStore, type Wanted } from '../stores/store.ts';
+import { bytesOfPattern } from '../topics/pattern-limits.ts';
 import { TopicIndex } from '../topics/topic-index.ts';
+
+/** What one url is subscribed to, in numbers. */
+export interface Share {
+  readonly patterns: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Share = { patterns: 0, bytes: 0 };
 
 export class Subscriptions {
   readonly #store: SubscriptionStore;
   readonly #index = new TopicIndex<Subscription>();
+  /** By url. */
+  readonly #shares = new Map<string, Share>();
 
   /** Reads every subscription once. */
   static async open(store: SubscriptionStore): Promise<Subscriptions> {
     const subscriptions = new Subscriptions(store);
-    for await (const subscription of store.all()) subscriptions.#index.add(subscription);
+    for await (const subscription of store.all()) subscriptions.#take(subscription);
     return subscriptions;
   }
 
@@ -29,29 +40,69 @@ export class Subscriptions {
     return this.#index.match(topic);
   }
 
+  /** What a url is subscribed to now, and will be by what is under way. */
+  shareOf(url: string): Share {
+    return this.#shares.get(url) ?? NOTHING;
+  }
+
   /** Whether it is new. */
   async subscribe(url: string, wanted: Wanted): Promise<boolean> {
-    const added = await this.#store.subscribe(url, wanted);
-    if (added) this.#index.add(added);
-    return added !== null;
+    this.#count(url, wanted.pattern, 1); // so that who asks for many at once has no more than one after the other
+    let added: Subscription | null = null;
+    try {
+      added = await this.#store.subscribe(url, wanted);
+      if (added) this.#index.add(added);
+      return added !== null;
+    } finally {
+      if (!added) this.#count(url, wanted.pattern, -1);
+    }
   }
 
   /** Whether it was there. */
   async unsubscribe(url: string, pattern: Pattern): Promise<boolean> {
     const removed = await this.#store.unsubscribe(url, pattern);
-    if (removed) this.#index.remove(removed);
+    if (removed) this.#drop(removed);
     return removed !== null;
+  }
+
+  /** Whether a url is subscribed to just this. */
+  async has(url: string, pattern: Pattern): Promise<boolean> {
+    const name = nameOfPattern(pattern);
+    const list = await this.#store.list(url);
+    return list.some((each) => nameOfPattern(each.pattern) === name);
+  }
+
+  /** Removes everything that a url is subscribed to: it is gone. */
+  async removeUrl(url: string): Promise<void> {
+    await this.set(url, []);
   }
 
   /** Makes a url's subscriptions just these; who is there before and after misses nothing in between. */
   async set(url: string, wanted: readonly Wanted[]): Promise<void> {
     const { added, removed } = await this.#store.set(url, wanted);
-    for (const subscription of added) this.#index.add(subscription);
-    for (const subscription of removed) this.#index.remove(subscription);
+    for (const subscription of added) this.#take(subscription);
+    for (const subscription of removed) this.#drop(subscription);
   }
 
   /** The strong etag of what a url is subscribed to. */
   async etag(url: string): Promise<Bytes> {
     return etagOf(url, await this.#store.list(url));
+  }
+
+  #take(subscription: Subscription): void {
+    this.#index.add(subscription);
+    this.#count(subscription.url, subscription.pattern, 1);
+  }
+
+  #drop(subscription: Subscription): void {
+    this.#index.remove(subscription);
+    this.#count(subscription.url, subscription.pattern, -1);
+  }
+
+  #count(url: string, pattern: Pattern, sign: 1 | -1): void {
+    const { patterns, bytes } = this.shareOf(url);
+    const share = { patterns: patterns + sign, bytes: bytes + sign * bytesOfPattern(pattern) };
+    if (share.patterns > 0) this.#shares.set(url, share);
+    else this.#shares.delete(url);
   }
 }

@@ -1,6 +1,6 @@
 /** In how many samples each run of 8 bytes is found. */
 
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 
 const GRAM = 8;
 /** Of the table: runs share a place by chance, which makes rare ones look less rare. */
@@ -20,7 +20,7 @@ export class GramCounts {
   #counter = 0;
 
   constructor(samples: readonly Bytes[]) {
-    this.text = concat(...samples);
+    this.text = concatAll(samples);
     this.#places = new Int32Array(this.text.length).fill(-1);
     let start = 0;
     for (const { length } of samples) {

@@ -1,7 +1,7 @@
 /** Trains dictionaries beside the main thread, one after the other. */
 
 import { threads } from '#threads';
-import { type Bytes, concat } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import type { Thread } from '../../platform/types.ts';
 import type { TrainingAnswer, TrainingRequest } from './trainer-thread.ts';
 
@@ -73,5 +73,5 @@ function requestOf(samples: readonly Bytes[], size: number): TrainingRequest {
     end += length;
     return end;
   });
-  return { text: concat(...samples), ends, size };
+  return { text: concatAll(samples), ends, size };
 }

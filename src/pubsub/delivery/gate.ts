@@ -14,7 +14,7 @@ export interface GateLimits {
   readonly inAll: number;
   /** At one time, for one url; at least 1, and 1 keeps them in order. */
   readonly perUrl: number;
-  /** At one time, for one host and port; at least 1. Default: as many as there may be. */
+  /** At one time, for one host, whatever the port; at least 1. Default: as many as there may be. */
   readonly perHost?: number;
   /** Waiting for one url beyond those that may run; above it the answer is no. */
   readonly waitingPerUrl: number;
@@ -168,9 +168,7 @@ function placed<T>(list: LinkedList<T>, value: T, link: Link<T> | null, belongs:
 
 /** Host and port; of what is no URL, all of it. */
 function hostOf(url: string): string {
-  const parsed = URL.parse(url);
-  if (!parsed) return url;
-  return `${parsed.hostname}:${parsed.port || (parsed.protocol === 'https:' ? '443' : '80')}`;
+  return URL.parse(url)?.hostname ?? url;
 }
 
 function aborted(signal: AbortSignal): SottoError {

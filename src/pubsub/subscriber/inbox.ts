@@ -94,11 +94,16 @@ export class Inbox {
     return this.#reading;
   }
 
+  /** Whoever waits for a message is sent away without one: the next comes to the next who asks. */
+  withdraw(): void {
+    this.#reader?.(null);
+    this.#reader = null;
+  }
+
   /** What is there can still be read; nothing more comes. */
   close(): void {
     this.#closed = true;
-    this.#reader?.(null);
-    this.#reader = null;
+    this.withdraw();
   }
 
   /** Gives up what nobody will read. */

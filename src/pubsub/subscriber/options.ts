@@ -39,7 +39,10 @@ export interface SubscriberOptions {
   readonly maxMessage?: number;
   /** Longer messages go to disk until they are read, bytes. Default 10 MiB. */
   readonly spoolSize?: number;
-  /** One call's time while nothing of it moves, and that of one notification over a WebSocket, ms. Default 30 000. */
+  /**
+   * One call's time while nothing of it moves, and that of one notification over a WebSocket, ms. Default 90 000: longer than
+   * a broadcaster waits for its slowest subscriber.
+   */
   readonly timeout?: number;
   /** Rounds through all broadcasters after the first. Default 2. */
   readonly retries?: number;
@@ -83,7 +86,7 @@ const MEBIBYTE = 1024 * 1024;
 /** @throws SottoError `invalid_option`, `invalid_url`. */
 export function resolveSubscriber(options: SubscriberOptions): ResolvedSubscriberOptions {
   const { maxMessage = 16 * 1024 * MEBIBYTE, spoolSize = 10 * MEBIBYTE, maxWaiting = 1000 } = options;
-  const { timeout = 30_000, retries = 2, transport = 'http', listen, publicUrl, keyring } = options;
+  const { timeout = 90_000, retries = 2, transport = 'http', listen, publicUrl, keyring } = options;
   for (const [name, value] of Object.entries({ maxMessage, spoolSize, retries }))
     assertNumber(value, name, 0);
   assertNumber(timeout, 'timeout', 1, 2 ** 31 - 1);

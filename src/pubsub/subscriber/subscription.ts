@@ -22,13 +22,21 @@ export class Subscription implements AsyncIterable<ReceivedMessage>, AsyncDispos
     this.#options = options;
   }
 
-  /** A message's body can be read until the next is asked for. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
-    for (;;) {
-      const message = await this.#options.mailbox.inbox.take();
-      if (message === null) return;
-      yield message;
-    }
+  /** A message's body can be read until the next is asked for. To be read by one at a time. */
+  [Symbol.asyncIterator](): AsyncIterator<ReceivedMessage, undefined, undefined> {
+    const { inbox } = this.#options.mailbox;
+    const done = { done: true, value: undefined } as const;
+    return {
+      next: async () => {
+        const value = await inbox.take();
+        return value === null ? done : { done: false, value };
+      },
+      // No generator: one that waits could not be ended, and would swallow the next message.
+      return: async () => {
+        inbox.withdraw();
+        return done;
+      },
+    };
   }
 
   /**

@@ -1,10 +1,12 @@
 /**
  * All globs that a topic fits, at the price of the topic and not of their number: globs share a tree of their steps, and
- * a topic is walked through all its branches at once.
+ * a topic is walked through all its branches at once. Where globs and topic are made to fit everywhere, that would be all
+ * places for each character: such a topic is held against each glob instead, which takes no longer than reading both.
  */
 
 import type { Bytes } from '../../bytes/bytes.ts';
-import { type CharacterSet, charactersOf, type GlobToken, isInSet, parseGlob } from './glob.ts';
+import { type CharacterSet, charactersOf, type GlobToken, globTakes, parseGlob } from './glob.ts';
+import { isInSet } from './glob-part.ts';
 
 /** By the next character. Most places lead on by one alone, which needs no map. */
 class Branches<T> {
@@ -41,17 +43,26 @@ class Branches<T> {
   }
 }
 
-/** A place in the tree: a glob read so far. */
+/** Places that one walk takes before it is given up; those of a usual topic are some hundreds. */
+const LONGEST_WALK = 200_000;
+
+/** A set of a place, and where it leads. */
+interface SetBranch<Value> {
+  readonly set: CharacterSet;
+  readonly place: Place<Value>;
+}
+
+/** A place in the tree: a glob read so far. What most places have none of is made when it is needed. */
 class Place<Value> {
   /** After a run: it stays, whatever character comes. */
   readonly isRun: boolean;
   readonly literals = new Branches<Place<Value>>();
   /** By the text of the set. */
-  readonly sets = new Map<string, { readonly set: CharacterSet; readonly place: Place<Value> }>();
+  sets: Map<string, SetBranch<Value>> | null = null;
   any: Place<Value> | null = null;
   run: Place<Value> | null = null;
   /** Of the globs that end here. */
-  readonly values = new Set<Value>();
+  values: Set<Value> | null = null;
   /** The step of a walk that was here last, so that no place is taken twice. */
   visited = 0;
 
@@ -59,14 +70,20 @@ class Place<Value> {
     this.isRun = isRun;
   }
 
+  /** Whether there is anything behind it. */
+  get leads(): boolean {
+    return !this.literals.isEmpty || this.sets !== null || this.any !== null || this.run !== null;
+  }
+
   get isEmpty(): boolean {
-    const leads = !this.literals.isEmpty || this.sets.size > 0 || this.any !== null || this.run !== null;
-    return !leads && this.values.size === 0;
+    return !this.leads && this.values === null;
   }
 }
 
 export class GlobIndex<Value> {
   readonly #root = new Place<Value>();
+  /** Where globs end, and one of those that do: `**` is the same as `*`. */
+  readonly #ends = new Map<Place<Value>, string>();
   #size = 0;
   #steps = 0;
 
@@ -79,9 +96,11 @@ export class GlobIndex<Value> {
   add(glob: string, value: Value): boolean {
     const tokens = parseGlob(glob);
     if (tokens === null) return false;
-    const { values } = tokens.reduce(placeAfter, this.#root);
-    if (values.has(value)) return false;
-    values.add(value);
+    const end = tokens.reduce(placeAfter, this.#root);
+    end.values ??= new Set();
+    if (end.values.has(value)) return false;
+    end.values.add(value);
+    this.#ends.set(end, glob);
     this.#size += 1;
     return true;
   }
@@ -89,26 +108,45 @@ export class GlobIndex<Value> {
   /** @returns false where there is no such pair. */
   remove(glob: string, value: Value): boolean {
     const tokens = parseGlob(glob);
-    if (tokens === null || !removeBelow(this.#root, tokens, 0, value)) return false;
+    const way = tokens && wayOf(this.#root, tokens);
+    const end = way?.at(-1);
+    if (!tokens || !way || !end?.values?.delete(value)) return false;
     this.#size -= 1;
+    if (end.values.size > 0) return true;
+    end.values = null;
+    this.#ends.delete(end);
+    prune(way, tokens);
     return true;
   }
 
   /** The values of every glob that the topic fits; a value of several globs comes once for each. */
   match(topic: Bytes): Value[] {
+    const characters = charactersOf(topic);
+    const ends = this.#walk(characters) ?? this.#endsOf(characters);
+    return ends.flatMap(({ values }) => (values === null ? [] : [...values]));
+  }
+
+  /** Where the walk of a topic ends; null where it is too long a one. */
+  #walk(characters: ArrayLike<number>): Place<Value>[] | null {
     let places: Place<Value>[] = [];
+    let walked = 0;
     this.#steps += 1;
     this.#enter(this.#root, places);
-    const characters = charactersOf(topic);
     for (let at = 0; at < characters.length; at++) {
       const character = characters[at] ?? 0;
       const next: Place<Value>[] = [];
       this.#steps += 1;
       for (const place of places) this.#advance(place, character, next);
+      walked += places.length;
       if (next.length === 0) return [];
+      if (walked > LONGEST_WALK) return null;
       places = next;
     }
-    return places.flatMap(({ values }) => [...values]);
+    return places;
+  }
+
+  #endsOf(characters: ArrayLike<number>): Place<Value>[] {
+    return [...this.#ends].flatMap(([end, glob]) => (globTakes(glob, characters) ? [end] : []));
   }
 
   #advance(place: Place<Value>, character: number, next: Place<Value>[]): void {
@@ -116,7 +154,7 @@ export class GlobIndex<Value> {
     const literal = place.literals.get(character);
     if (literal) this.#enter(literal, next);
     if (place.any) this.#enter(place.any, next);
-    if (place.sets.size === 0) return; // to iterate over nothing has its price too
+    if (place.sets === null) return;
     for (const { set, place: behind } of place.sets.values()) {
       if (isInSet(set, character)) this.#enter(behind, next);
     }
@@ -139,6 +177,7 @@ function placeAfter<Value>(place: Place<Value>, token: GlobToken): Place<Value> 
       place.any ??= new Place();
       return place.any;
     case 'set': {
+      place.sets ??= new Map();
       const known = place.sets.get(token.text) ?? { set: token, place: new Place<Value>() };
       place.sets.set(token.text, known);
       return known.place;
@@ -151,19 +190,24 @@ function placeAfter<Value>(place: Place<Value>, token: GlobToken): Place<Value> 
   }
 }
 
-/** Removes the value, and on the way back every place that leads nowhere any more. */
-function removeBelow<Value>(
-  place: Place<Value>,
-  tokens: readonly GlobToken[],
-  at: number,
-  value: Value,
-): boolean {
-  const token = tokens[at];
-  if (token === undefined) return place.values.delete(value);
-  const next = knownPlaceAfter(place, token);
-  if (!next || !removeBelow(next, tokens, at + 1, value)) return false;
-  if (next.isEmpty) forget(place, token);
-  return true;
+/** Every place on the way of a glob, the root first; null where there is none. Without recursion: globs may be long. */
+function wayOf<Value>(root: Place<Value>, tokens: readonly GlobToken[]): readonly Place<Value>[] | null {
+  const way = [root];
+  for (const token of tokens) {
+    const next = knownPlaceAfter(way.at(-1) ?? root, token);
+    if (!next) return null;
+    way.push(next);
+  }
+  return way;
+}
+
+/** Takes away every place on the way that leads nowhere any more. */
+function prune<Value>(way: readonly Place<Value>[], tokens: readonly GlobToken[]): void {
+  for (let at = tokens.length - 1; at >= 0; at--) {
+    const [place, token, next] = [way[at], tokens[at], way[at + 1]];
+    if (!place || !token || !next?.isEmpty) return;
+    forget(place, token);
+  }
 }
 
 function knownPlaceAfter<Value>(place: Place<Value>, token: GlobToken): Place<Value> | null {
@@ -173,7 +217,7 @@ function knownPlaceAfter<Value>(place: Place<Value>, token: GlobToken): Place<Va
     case 'any':
       return place.any;
     case 'set':
-      return place.sets.get(token.text)?.place ?? null;
+      return place.sets?.get(token.text)?.place ?? null;
     case 'literal':
       return place.literals.get(token.character);
   }
@@ -188,7 +232,8 @@ function forget<Value>(place: Place<Value>, token: GlobToken): void {
       place.any = null;
       break;
     case 'set':
-      place.sets.delete(token.text);
+      place.sets?.delete(token.text);
+      if (place.sets?.size === 0) place.sets = null;
       break;
     case 'literal':
       place.literals.delete(token.character);

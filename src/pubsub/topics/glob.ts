@@ -13,6 +13,7 @@
  */
 
 import type { Bytes } from '../../bytes/bytes.ts';
+import { endOfPart, isSearchable, takes } from './glob-part.ts';
 
 /** One step of a glob. */
 export type GlobToken =
@@ -20,6 +21,12 @@ export type GlobToken =
   | { readonly type: 'any' }
   | { readonly type: 'run' }
   | CharacterSet;
+
+/** One step that takes one character. */
+export type Step = Exclude<GlobToken, { readonly type: 'run' }>;
+
+/** Steps between two runs. */
+export type Part = readonly Step[];
 
 export interface CharacterSet {
   readonly type: 'set';
@@ -84,14 +91,57 @@ function setOf(members: readonly number[]): CharacterSet {
   return { type: 'set', text: String.fromCodePoint(...members), inverted, ranges };
 }
 
-export function isInSet({ ranges, inverted }: CharacterSet, character: number): boolean {
-  return ranges.some(([from, to]) => character >= from && character <= to) !== inverted;
+// Chosen. What a stranger's glob may have: every topic pays its price.
+const MOST_RUNS = 16;
+const MOST_MEMBERS = 256;
+
+/**
+ * Whether a glob costs no more than may be: at most 16 stars, 256 members (a range is one) in a set, and where there are
+ * sets or `?` between two stars, 31 characters there. Then it is matched in the time of its length and
+ * the topic's together, but for a small factor. Its length is for the caller to bound.
+ */
+export function isAffordable(glob: string): boolean {
+  const tokens = parseGlob(glob);
+  if (tokens === null) return true; // it matches nothing
+  const isWide = tokens.some((token) => token.type === 'set' && token.ranges.length > MOST_MEMBERS);
+  const parts = partsBetweenRuns(tokens);
+  const between = parts.slice(1, -1);
+  return !isWide && parts.length <= MOST_RUNS + 1 && between.every(isSearchable);
 }
 
 /** Whether a topic fits a glob. For many globs at once there is {@link GlobIndex}. */
 export function globMatches(glob: string, topic: Bytes): boolean {
+  return globTakes(glob, charactersOf(topic));
+}
+
+/** The same for the characters of a topic. */
+export function globTakes(glob: string, characters: ArrayLike<number>): boolean {
   const tokens = parseGlob(glob);
-  return tokens !== null && fits(tokens, charactersOf(topic), takes);
+  return tokens !== null && fitsInParts(partsBetweenRuns(tokens), characters);
+}
+
+function partsBetweenRuns(tokens: readonly GlobToken[]): readonly Part[] {
+  const parts: Step[][] = [[]];
+  for (const token of tokens) {
+    if (token.type === 'run') parts.push([]);
+    else parts.at(-1)?.push(token);
+  }
+  return parts;
+}
+
+/** The first part begins the topic, the last ends it, and those between are each found as early as they can be. */
+function fitsInParts(parts: readonly Part[], characters: ArrayLike<number>): boolean {
+  const [first = [], ...others] = parts;
+  const last = others.pop();
+  if (last === undefined) return first.length === characters.length && takesAt(first, characters, 0);
+  const end = characters.length - last.length;
+  if (end < first.length || !takesAt(first, characters, 0) || !takesAt(last, characters, end)) return false;
+  let at = first.length;
+  for (const part of others) {
+    at = endOfPart(part, characters, { at, end });
+    if (at === -1) return false;
+  }
+  return true;
 }
 
 /**
@@ -101,42 +151,32 @@ export function globMatches(glob: string, topic: Bytes): boolean {
  * @param wide of literals and runs alone.
  */
 export function globCovers(wide: readonly GlobToken[], narrow: readonly GlobToken[]): boolean {
-  return fits(wide, narrow, (step, token) => isSameLiteral(step, token));
-}
-
-function isSameLiteral(left: GlobToken, right: GlobToken): boolean {
-  return left.type === 'literal' && right.type === 'literal' && left.character === right.character;
-}
-
-/** Greedy with one place to come back to: a later run makes an earlier one's choices harmless. */
-function fits<Item>(
-  tokens: readonly GlobToken[],
-  characters: ArrayLike<Item>,
-  takes: (step: GlobToken, item: Item) => boolean,
-): boolean {
-  let token = 0;
+  let step = 0;
   let at = 0;
-  let retry: { token: number; at: number } | null = null;
-  while (at < characters.length || token < tokens.length) {
-    const step = tokens[token];
-    if (step?.type === 'run') {
-      token += 1;
-      retry = { token, at };
-    } else if (step && at < characters.length && takes(step, characters[at] as Item)) {
-      token += 1;
+  // Greedy with one place to come back to: a later run makes an earlier one's choices harmless.
+  let retry: { step: number; at: number } | null = null;
+  while (at < narrow.length || step < wide.length) {
+    if (wide[step]?.type === 'run') {
+      step += 1;
+      retry = { step, at };
+    } else if (isSameLiteral(wide[step], narrow[at])) {
+      step += 1;
       at += 1;
     } else {
-      if (retry === null || retry.at >= characters.length) return false;
+      if (retry === null || retry.at >= narrow.length) return false;
       retry.at += 1;
-      ({ token, at } = retry);
+      ({ step, at } = retry);
     }
   }
   return true;
 }
 
-function takes(step: GlobToken, character: number): boolean {
-  if (step.type === 'literal') return step.character === character;
-  return step.type === 'any' || (step.type === 'set' && isInSet(step, character));
+function isSameLiteral(left: GlobToken | undefined, right: GlobToken | undefined): boolean {
+  return left?.type === 'literal' && right?.type === 'literal' && left.character === right.character;
+}
+
+function takesAt(part: Part, characters: ArrayLike<number>, at: number): boolean {
+  return part.every((step, index) => takes(step, characters[at + index] ?? 0));
 }
 
 /** A topic's characters, read as leniently as SQLite reads UTF-8, up to its first zero. */
