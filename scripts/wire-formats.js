@@ -25,6 +25,9 @@ ${sections.join('\n')}
   after \`wait\` ms, 25 000 at most) and \`/lookup/status\`. A tag is the first 12 bytes of the SHA-256 of the row as JSON, in
   base64.
 - **Lookup, the outer representation** of \`S\` is \`b\` and not read: the routed message inside names its own.
+- **STP, what is taken**: JSON is refused over 257 containers deep or 100 000 values. A header name whose value has
+  another type counts as absent, but for \`user\` and \`namespace\`, which must be text; a frame of \`/peer-join\` without a
+  \`tcpport\` from 1 to 65535 is dropped, by TCP too. On a stream a frame ends after 6 + H + B bytes, whatever follows.
 - **Keys as text**: bech32m, \`sotto1…\` for X25519, \`sottopq1…\` for the hybrid key.
 `;
 

@@ -59,6 +59,9 @@ export interface App {
   isOnce(route: string): boolean;
 }
 
+/** As much of an app as a server needs. */
+export type Dispatcher = Pick<App, 'dispatch' | 'isOnce'>;
+
 interface Entry extends Limits {
   readonly handler: Handler;
   readonly schema: StandardSchemaV1 | undefined;

@@ -603,6 +603,8 @@ export interface Sockets {
   ): Promise<ConnectedDatagrams>;
   /** @throws SottoError `invalid_option`, `address_in_use`, `listen_failed`. */
   bindMulticast(options: MulticastOptions): Promise<MulticastSocket>;
+  /** What this machine calls itself. */
+  hostName(): string;
   listenStreams(
     options: BindOptions & { readonly maxConnections: number; onPipe(pipe: Pipe): void },
   ): Promise<BoundSocket>;

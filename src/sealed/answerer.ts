@@ -1,6 +1,6 @@
 /** From an opened request to its sealed reply: freshness, memory, access, and the app in the middle. */
 
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import type { Reply } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import type { UnpackedRequest } from '../envelope/pssst.ts';
@@ -47,7 +47,7 @@ export function longestReply(
 }
 
 export class Answerer {
-  readonly #app: App;
+  readonly #app: Dispatcher;
   readonly #options: ResolvedAnswering;
   readonly #counters: Counters;
   readonly #window: OnceWindow;
@@ -56,7 +56,7 @@ export class Answerer {
   readonly #startedAt: number;
   readonly #closing = new AbortController();
 
-  constructor(app: App, options: ResolvedAnswering, counters: Counters) {
+  constructor(app: Dispatcher, options: ResolvedAnswering, counters: Counters) {
     this.#app = app;
     this.#options = options;
     this.#counters = counters;

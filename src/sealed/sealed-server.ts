@@ -1,6 +1,6 @@
 /** Opens sealed packets and answers them, whatever carried them: the part of a server that every sealed wire shares. */
 
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import { type Bytes, mapKey } from '../bytes/bytes.ts';
 import { PssstServer, type UnpackedRequest } from '../envelope/pssst.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
@@ -21,7 +21,7 @@ export class SealedServer {
   readonly #running = new Map<string, Promise<Bytes | null>>();
   #warnedOfLargeReply = false;
 
-  constructor(app: App, options: ResolvedAnswering, counters: Counters) {
+  constructor(app: Dispatcher, options: ResolvedAnswering, counters: Counters) {
     this.#options = options;
     this.#counters = counters;
     this.#suites = new Map(options.suites.map((suite) => [suite, serverOf(options, suite)]));

@@ -51,10 +51,11 @@ export function pythonText(value: unknown): string {
  * The string that Python's `json.dumps()` makes of the value. Like `JSON.stringify`, it calls `toJSON`, leaves out
  * members that are undefined or functions, and writes null for those in an array.
  *
+ * @param blank what follows each comma and colon: nothing where Python is told `separators=(',', ':')`.
  * @throws SottoError `invalid_body` for a value that JSON cannot hold.
  */
-export function pythonJson(value: unknown): string {
-  const text = jsonOf(value, '', new Nesting());
+export function pythonJson(value: unknown, blank: '' | ' ' = ' '): string {
+  const text = jsonOf(value, '', { nesting: new Nesting(), blank });
   if (text === undefined) throw refused(`JSON cannot hold ${typeof value}`);
   return text;
 }
@@ -212,8 +213,13 @@ export function latin1(bytes: Bytes): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }
 
+interface JsonWriting {
+  readonly nesting: Nesting;
+  readonly blank: string;
+}
+
 /** Undefined for what JSON leaves out. `key` is what `toJSON` is told. */
-function jsonOf(original: unknown, key: string, nesting: Nesting): string | undefined {
+function jsonOf(original: unknown, key: string, writing: JsonWriting): string | undefined {
   const value = throughToJson(original, key);
   switch (typeof value) {
     case 'string':
@@ -226,7 +232,7 @@ function jsonOf(original: unknown, key: string, nesting: Nesting): string | unde
     case 'bigint':
       throw refused('JSON cannot hold a bigint');
     case 'object':
-      return value === null ? 'null' : nesting.within(value, () => jsonOfObject(value, nesting));
+      return value === null ? 'null' : writing.nesting.within(value, () => jsonOfObject(value, writing));
     default:
       return undefined;
   }
@@ -239,21 +245,23 @@ function throughToJson(value: unknown, key: string): unknown {
   return typeof value.toJSON === 'function' ? value.toJSON(key) : value;
 }
 
-function jsonOfObject(value: object, nesting: Nesting): string {
+function jsonOfObject(value: object, writing: JsonWriting): string {
   if (ArrayBuffer.isView(value)) throw refused('JSON cannot hold bytes');
   if (value instanceof Map || value instanceof Set) throw refused('JSON cannot hold a Map or a Set');
-  if (Array.isArray(value)) return `[${jsonItems(value, nesting)}]`;
+  if (Array.isArray(value)) return `[${jsonItems(value, writing)}]`;
+  const { blank } = writing;
   let members = '';
   for (const key of Object.keys(value)) {
-    const text = jsonOf(Reflect.get(value, key), key, nesting);
+    const text = jsonOf(Reflect.get(value, key), key, writing);
     if (text === undefined) continue;
-    members += `${members === '' ? '' : ', '}${jsonString(key)}: ${text}`;
+    members += `${members === '' ? '' : `,${blank}`}${jsonString(key)}:${blank}${text}`;
   }
   return `{${members}}`;
 }
 
-function jsonItems(items: readonly unknown[], nesting: Nesting): string {
-  return Array.from(items, (item, index) => jsonOf(item, String(index), nesting) ?? 'null').join(', ');
+function jsonItems(items: readonly unknown[], writing: JsonWriting): string {
+  const texts = Array.from(items, (item, index) => jsonOf(item, String(index), writing) ?? 'null');
+  return texts.join(`,${writing.blank}`);
 }
 
 function jsonString(text: string): string {

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { concat } from '../../src/bytes/bytes.ts';
+import { concat, EMPTY } from '../../src/bytes/bytes.ts';
 import { encodeFrames, FrameDecoder } from '../../src/bytes/framing.ts';
 import { StreamReader } from '../../src/bytes/stream-reader.ts';
 import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
+import { Writer } from '../../src/bytes/writer.ts';
 import { CipherSuite, generateKeyPair, PssstClient, PssstServer } from '../../src/envelope/pssst.ts';
 import { TopicCipher } from '../../src/envelope/topic.ts';
 import { SottoError } from '../../src/errors.ts';
@@ -16,6 +17,7 @@ import { decodePem } from '../../src/keys/pkcs8.ts';
 import { PublicKey } from '../../src/keys/public-key.ts';
 import { TopicKeyring } from '../../src/keys/topic-keyring.ts';
 import { decodeTopicKeyringFile } from '../../src/keys/topic-keyring-file.ts';
+import { LegacyPeerKey } from '../../src/peers/legacy/rsa-oaep.ts';
 import { parseUrl } from '../../src/transport/url.ts';
 import { decodeHmacHeader } from '../../src/wire/lonelyps-authorization.ts';
 import {
@@ -40,6 +42,7 @@ import {
   readUnsubscribeGlob,
 } from '../../src/wire/lonelyps-stateless.ts';
 import { decodePacket, encodePacket } from '../../src/wire/pssst.ts';
+import { parsePythonJson } from '../../src/wire/python-json.ts';
 import { decodeBody, encodeBody, REPRESENTATIONS } from '../../src/wire/representation.ts';
 import {
   decodeRoutedReply,
@@ -47,6 +50,14 @@ import {
   encodeRoutedReply,
   encodeRoutedRequest,
 } from '../../src/wire/routed.ts';
+import {
+  decodeStpBody,
+  decodeStpFrame,
+  encodeStpBody,
+  encodeStpFrame,
+  StpFrameReader,
+  type StpHeader,
+} from '../../src/wire/stp.ts';
 import { decodeTopicMessage, encodeTopicMessage } from '../../src/wire/topic.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
@@ -58,6 +69,31 @@ function attempt<T>(decode: () => T): T | undefined {
   } catch (error) {
     assert.ok(error instanceof SottoError, `not one of ours: ${String(error)}`);
     return undefined;
+  }
+}
+
+/** A frame of STP with right sizes. */
+function stpFrame([header, body]: readonly [string, string]): Uint8Array {
+  const [head, rest] = [encodeUtf8(header), encodeUtf8(body)];
+  return new Writer(6 + head.length + rest.length)
+    .u16(head.length)
+    .u32(rest.length)
+    .bytes(head)
+    .bytes(rest)
+    .finish();
+}
+
+function inPieces(whole: Uint8Array, size: number): Uint8Array[] {
+  const count = Math.ceil(whole.length / size);
+  return Array.from({ length: count }, (_, at) => whole.subarray(at * size, (at + 1) * size));
+}
+
+/** What JSON.parse makes of it, refused as ours is. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SottoError('invalid_body', 'This is not JSON.');
   }
 }
 
@@ -193,6 +229,58 @@ describe('arbitrary bytes', () => {
     );
   });
 
+  test('STP frames, whatever their JSON names', () => {
+    const names = ['user', 'namespace', 'encrypted', 'tcpport', 'public_key', 'seq', 'bye'];
+    const evil = ['__proto__', 'constructor', 'toString', 'ip', 'self', 'strict_parse', 'msg'];
+    const objects = fc
+      .array(fc.tuple(fc.constantFrom(...names, ...evil), fc.json()), { maxLength: 10 })
+      .map((members) => `{"user":"x",${members.map(([name, json]) => `"${name}":${json}`).join()}}`);
+    const texts = fc.oneof(objects, fc.json(), fc.string(), fc.constantFrom('{"user":"a"}', '{"user":'));
+    const frames = fc.oneof(fc.tuple(texts, texts).map(stpFrame), bytes, startingWith([0, 2, 0, 0, 0, 3]));
+    fc.assert(
+      fc.property(frames, fc.integer({ min: 1, max: 20 }), (frame, size) => {
+        const decoded = attempt(() => decodeStpFrame(frame));
+        if (decoded) {
+          // Names may be unknown or doubled and sizes wrong: what is the same is what is read again.
+          assert.deepEqual(decodeStpFrame(encodeStpFrame(decoded)), decoded);
+          attempt(() => decodeStpBody(decoded.body));
+        }
+        const reader = new StpFrameReader(1000);
+        attempt(() => inPieces(frame, size).map((piece) => reader.push(piece)));
+        attempt(() => decodeStpFrame(reader.end() ?? EMPTY));
+        assert.deepEqual(Object.keys(Object.prototype), []);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('JSON, which is read as JSON.parse reads it', () => {
+    const texts = fc.oneof(fc.json(), fc.string(), fc.stringMatching(/^[[\]{},:"\\u0-9a-e.+\-eE \n]*$/));
+    fc.assert(
+      fc.property(texts, fc.nat(), (json, at) => {
+        for (const text of [json, ` ${json}\r\t\n`, json.slice(0, at % (json.length + 1))]) {
+          const read = attempt(() => parsePythonJson(text));
+          assert.deepEqual(comparable(read), comparable(attempt(() => parsed(text))));
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('keys that peers announce', () => {
+    const texts = fc.oneof(
+      fc.string(),
+      bytes.map(encodeHex),
+      startingWith([0x30, 0x81, 0x9f]).map(encodeHex),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        attempt(() => LegacyPeerKey.read(text));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('bodies of every representation', () => {
     fc.assert(
       fc.property(bytes, fc.constantFrom(...REPRESENTATIONS), (body, letter) => {
@@ -286,6 +374,45 @@ describe('round trips', () => {
           assert.deepEqual(frames, packets);
         },
       ),
+    );
+  });
+
+  test('STP frames, off a stream in any pieces', () => {
+    const text = fc.string({ unit: 'binary' });
+    const port = fc.integer({ min: 1, max: 65_535 });
+    const headers: fc.Arbitrary<StpHeader> = fc.record(
+      {
+        ...{ user: text, encrypted: fc.boolean(), tcpport: port, session: text, namespace: text },
+        ...{ hostname: text, udpport: port, publicKey: text, v: fc.nat(), id: text, x25519: text },
+        ...{ seq: fc.maxSafeNat(), bye: fc.boolean() },
+      },
+      { requiredKeys: ['user', 'encrypted', 'tcpport'] },
+    );
+    fc.assert(
+      fc.property(headers, bytes, fc.integer({ min: 1, max: 300 }), (header, body, size) => {
+        const frame = encodeStpFrame({ header, body });
+        assert.deepEqual(decodeStpFrame(frame), { header: { ...header }, body });
+        const reader = new StpFrameReader(frame.length);
+        const found = inPieces(frame, size).map((piece) => reader.push(piece));
+        assert.deepEqual(found.filter(Boolean), [frame]);
+        assert.equal(reader.end(), null);
+        const cut = new StpFrameReader();
+        assert.equal(cut.push(frame.subarray(0, -1)), null);
+        assert.deepEqual(cut.end(), frame.subarray(0, -1));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('STP bodies', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const body = encodeStpBody(value);
+        const msg = decodeStpBody(body);
+        assert.deepEqual(comparable(msg), comparable(value));
+        assert.deepEqual(encodeStpBody(msg), body);
+      }),
+      { numRuns: 1000 },
     );
   });
 

@@ -270,6 +270,7 @@ describe('beyond the vectors', () => {
     const subscriptions = await Subscriptions.open(new SqliteSubscriptionStore(':memory:'));
     const broken = Object.assign(Object.create(subscriptions), {
       subscribe: () => Promise.reject(new Error('the database is locked')),
+      shareOf: () => ({ patterns: 0, bytes: 0 }),
     }) as Subscriptions;
     const body = encodeSubscribeExact({
       url: URL_A,

@@ -10,6 +10,7 @@ import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
 
 export { dataFiles } from './data-files.ts';
+export { downloads } from './downloads.ts';
 export { openSpool, openStored } from './spool.ts';
 export { openDatabase } from './sqlite.ts';
 

@@ -39,8 +39,17 @@ export class GroupCommit {
       this.#database.exec('COMMIT');
       for (const write of done) write.settle();
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       for (const write of writes) write.fail(error);
+      this.#rollBack();
+    }
+  }
+
+  /** Where the database is closed, or broken, there is nothing to take back. */
+  #rollBack(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    } catch {
+      // whoever waited has been told why
     }
   }
 

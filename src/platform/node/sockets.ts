@@ -1,9 +1,11 @@
 /** Every kind of socket that Node has. */
 
+import { hostname } from 'node:os';
 import type { Sockets } from '../types.ts';
 import { assertNetworks } from './addresses.ts';
 import { listenHttp, listenHttpStreams } from './http.ts';
 import { get, post, postStream } from './http-client.ts';
+import { bindMulticast } from './multicast.ts';
 import { connectStream, listenStreams } from './tcp.ts';
 import { bindDatagrams, connectDatagrams } from './udp.ts';
 import { connectChannel } from './websocket.ts';
@@ -11,6 +13,8 @@ import { connectChannel } from './websocket.ts';
 export const sockets: Sockets = {
   bindDatagrams,
   connectDatagrams,
+  bindMulticast,
+  hostName: hostname,
   listenStreams,
   connectStream,
   listenHttp,

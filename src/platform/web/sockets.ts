@@ -7,6 +7,7 @@ import type { Pipe, PipeEvents, Sockets } from '../types.ts';
 export const sockets: Sockets = {
   bindDatagrams: () => unsupported('listen for datagrams'),
   connectDatagrams: () => unsupported('send datagrams'),
+  hostName: () => 'browser',
   bindMulticast: () => unsupported('take part in multicast'),
   listenStreams: () => unsupported('listen for connections'),
   connectStream: () => unsupported('open TCP connections'),

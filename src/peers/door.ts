@@ -1,0 +1,119 @@
+/** What comes in by TCP: sealed packets for the node's own app, and, where originals are served, their plain messages. */
+
+import type { Dispatcher } from '../app/app.ts';
+import type { Logger } from '../app/message.ts';
+import { EMPTY } from '../bytes/bytes.ts';
+import { codeOf, SottoError } from '../errors.ts';
+import type { Identity } from '../keys/identity.ts';
+import type { PublicKey } from '../keys/public-key.ts';
+import type { Counters } from '../sealed/counters.ts';
+import { LIMITS, resolveAnswering, type SealedLimits } from '../sealed/options.ts';
+import { SealedServer } from '../sealed/sealed-server.ts';
+import { Admission } from '../transport/admission.ts';
+import { listenTcp } from '../transport/listen.ts';
+import type { Arrival, Listener } from '../transport/transport.ts';
+import { parseUrl } from '../transport/url.ts';
+import { CipherSuite } from '../wire/pssst.ts';
+import { decodeStpFrame, type StpFrame } from '../wire/stp.ts';
+import { framePipe } from './frame-pipe.ts';
+import { HEADER_ROOM, type OwnHeader, SEALED_NAMESPACE, SealedArrival } from './sealed-roads.ts';
+
+export interface DoorOptions {
+  /** Answers what is sealed. */
+  readonly app: Dispatcher;
+  readonly identity: Identity;
+  readonly header: OwnHeader;
+  readonly allow: (key: PublicKey | null) => boolean;
+  /** A frame that is not sealed; resolves once it has been dealt with, when its connection ends. */
+  readonly onPlain: (frame: StpFrame, arrival: Arrival) => Promise<void>;
+  readonly counters: Counters;
+  readonly log: Logger;
+}
+
+/** As the original waits, ms. */
+const FRAME_TIMEOUT = 5000;
+const DOOR_LIMITS: SealedLimits = {
+  ...LIMITS,
+  maxPacket: LIMITS.maxPacket + HEADER_ROOM,
+  maxInFlightPerConnection: 1,
+  packetTimeout: FRAME_TIMEOUT,
+  idleTimeout: 60_000,
+};
+const CLOSE_TIMEOUT = 5000;
+
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #sealed: SealedServer;
+  readonly #admission: Admission;
+  #listener: Listener | null = null;
+
+  constructor(options: DoorOptions) {
+    const { app, identity, allow, counters, log } = options;
+    this.#options = options;
+    const suites = [CipherSuite.X25519_AESGCM256];
+    const answering = resolveAnswering({ identity, allow, log, suites, limits: DOOR_LIMITS }, 'peers');
+    this.#sealed = new SealedServer(app, answering, counters);
+    this.#admission = new Admission(DOOR_LIMITS, {
+      onDrop: (arrival, reason) => this.#drop(arrival, reason),
+      onFailure: (arrival, error) => {
+        log.error({ error }, 'a frame could not be answered');
+        this.#drop(arrival, 'failed');
+      },
+    });
+  }
+
+  /**
+   * @returns the port it really got: any other where `port` is taken.
+   * @throws SottoError `listen_failed`.
+   */
+  async listen(port: number): Promise<number> {
+    try {
+      return await this.#listenAt(port);
+    } catch (error) {
+      if (codeOf(error) !== 'address_in_use') throw error;
+      return this.#listenAt(0); // another node of this host has it
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.stop();
+    await this.#admission.drained(CLOSE_TIMEOUT);
+    await this.#sealed.close();
+    await this.#listener?.close();
+  }
+
+  async #listenAt(port: number): Promise<number> {
+    const url = { scheme: 'tcp', host: '::', port, path: '' } as const;
+    this.#listener = await listenTcp(
+      url,
+      {
+        limits: DOOR_LIMITS,
+        reusePort: false,
+        onArrival: (arrival) => this.#admission.admit(arrival, () => this.#answer(arrival)),
+        onDrop: (reason) => this.#options.counters.add(reason),
+      },
+      (pipe) => framePipe(pipe, DOOR_LIMITS.maxPacket),
+    );
+    return parseUrl(this.#listener.address).port;
+  }
+
+  async #answer(arrival: Arrival): Promise<void> {
+    let frame: StpFrame;
+    try {
+      frame = decodeStpFrame(arrival.packet);
+    } catch (error) {
+      return this.#drop(arrival, error instanceof SottoError ? error.code : 'failed');
+    }
+    if (frame.header.namespace === SEALED_NAMESPACE) {
+      return this.#sealed.answer(new SealedArrival(arrival, frame.body, this.#options.header));
+    }
+    await this.#options.onPlain(frame, arrival);
+    arrival.reply(EMPTY); // the end of the connection is the receipt
+  }
+
+  #drop(arrival: Arrival, reason: string): void {
+    this.#options.counters.add(reason);
+    this.#options.log.debug({ reason, remote: arrival.remote }, 'dropped');
+    arrival.reply(EMPTY);
+  }
+}

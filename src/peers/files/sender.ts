@@ -1,0 +1,105 @@
+/** Sends files to peers. */
+
+import { downloads } from '#files';
+import { assertNumber } from '../../bytes/assert.ts';
+import { SottoError } from '../../errors.ts';
+import type { PeerId } from '../peer.ts';
+import { fileId, MAX_PIECE, MAX_WINDOW } from './offers.ts';
+import { type AskPeer, OutgoingFile, type SendingLimits } from './outgoing.ts';
+
+export type { AskPeer } from './outgoing.ts';
+
+export interface FileSenderOptions {
+  /** Of a piece, bytes, up to 1 024 000. Default 512 KiB; less where the other side wants less. */
+  readonly piece?: number;
+  /** Pieces on their way at a time, 1 to 64; they are held in memory. Default 4; less where the other side wants less. */
+  readonly window?: number;
+  /** For each answer, ms. Default 30 000. */
+  readonly timeout?: number;
+  /** How long the other side may take to decide, ms. Default 300 000. */
+  readonly patience?: number;
+  /** Tries in a row that get no further before it is given up. Default 6. */
+  readonly tries?: number;
+  /** Before the second of them, ms; doubled before each one after, up to a second. Default 250. */
+  readonly pause?: number;
+}
+
+export interface SendFileOptions {
+  /** Default: the file's own. The other side takes its last part, cleaned. */
+  readonly name?: string;
+  /** Told how many bytes of how many are written over there. May go back after a cut. */
+  readonly onProgress?: (sent: number, total: number) => void;
+  /** Ends it on both sides; nothing is left of it over there. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SentFile {
+  readonly id: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Bytes of pieces that were sent for it: less than `size` where some were there, more where some were sent twice. */
+  readonly bytesSent: number;
+}
+
+const DEFAULTS: SendingLimits = {
+  piece: 512 * 1024,
+  window: 4,
+  timeout: 30_000,
+  patience: 300_000,
+  tries: 6,
+  pause: 250,
+};
+
+export class FileSender {
+  readonly #ask: AskPeer;
+  readonly #limits: SendingLimits;
+  readonly #active = new Set<string>();
+
+  /** @throws SottoError `invalid_option`. */
+  constructor(ask: AskPeer, options: FileSenderOptions = {}) {
+    this.#ask = ask;
+    this.#limits = resolveOptions(options);
+  }
+
+  /**
+   * Sends a file of any size, never holding more of it than the pieces on their way, and resolves when the other side has
+   * found it whole. Called again after a failure, it goes on where the other side has stopped writing.
+   *
+   * @throws SottoError `file_unreadable`, `file_invalid` where it has changed meanwhile, `unreachable` or `timeout` after
+   * several cuts, `aborted`, `conflict` while the same is being sent already; StatusError where the other side refuses:
+   * 403 refused, 404 it takes no files, 408 nobody decided, 422 it did not arrive whole, 503 too many, 507 no space.
+   */
+  async sendFile(peer: PeerId, path: string, options: SendFileOptions = {}): Promise<SentFile> {
+    const file = await downloads.openSource(path);
+    try {
+      const name = options.name ?? file.name;
+      const id = await fileId(peer, name, file);
+      this.#begin(id, name);
+      const outgoing = new OutgoingFile(this.#ask, this.#limits, {
+        ...{ peer, id, name, file },
+        signal: options.signal ?? new AbortController().signal,
+        onProgress: (sent) => options.onProgress?.(sent, file.size),
+      });
+      await outgoing.run().finally(() => this.#active.delete(id));
+      return { id, size: file.size, bytesSent: outgoing.bytesSent };
+    } finally {
+      await file.close();
+    }
+  }
+
+  #begin(id: string, name: string): void {
+    if (this.#active.has(id)) throw new SottoError('conflict', `${name} is being sent to that peer already.`);
+    this.#active.add(id);
+  }
+}
+
+function resolveOptions(options: FileSenderOptions): SendingLimits {
+  const limits = { ...DEFAULTS, ...options };
+  assertNumber(limits.piece, 'piece', 1, MAX_PIECE);
+  assertNumber(limits.window, 'window', 1, MAX_WINDOW);
+  assertNumber(limits.timeout, 'timeout', 1);
+  assertNumber(limits.patience, 'patience', 0);
+  assertNumber(limits.tries, 'tries', 1);
+  assertNumber(limits.pause, 'pause', 0);
+  return limits;
+}

@@ -1,0 +1,191 @@
+/** Sealed messages to peers: asked at once, or kept until the peer is back, and then in their order. */
+
+import type { Logger } from '../app/message.ts';
+import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
+import type { Identity } from '../keys/identity.ts';
+import { encodeBody, type Representation } from '../wire/representation.ts';
+import { Outbox } from './outbox.ts';
+import type { PeerId, Place, SealedPeer } from './peer.ts';
+import { PeerClient } from './peer-client.ts';
+import type { PeerTable } from './peer-table.ts';
+import type { OwnHeader } from './sealed-roads.ts';
+
+export interface AskOptions {
+  /** Until an answer must be there, ms. Default the node's. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** How the body is written. Default `auto`. */
+  readonly representation?: Representation | 'auto';
+  /** Handled once however often it arrives. Default true. */
+  readonly once?: boolean;
+}
+
+interface MessagesOptions {
+  readonly identity: Identity;
+  readonly table: PeerTable;
+  readonly header: OwnHeader;
+  readonly outboxFile: string | undefined;
+  /** ms. */
+  readonly timeout: number;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** Where kept messages are delivered. */
+export const LETTER_ROUTE = '/sotto/peers/letter';
+/** Peers whose connections are kept at hand. */
+const MOST_CLIENTS = 256;
+
+/** A client, good for the places that it was made for. */
+interface Client {
+  readonly client: PeerClient;
+  readonly places: string;
+}
+
+export class Messages {
+  readonly #options: MessagesOptions;
+  readonly #outbox: Outbox;
+  readonly #clients = new Map<PeerId, Client>();
+  readonly #delivering = new Map<PeerId, Promise<void>>();
+  #closed = false;
+
+  constructor(options: MessagesOptions) {
+    this.#options = options;
+    this.#outbox = new Outbox(options.outboxFile ?? ':memory:');
+  }
+
+  /** Letters that wait, by peer. */
+  get waiting(): ReadonlyMap<string, number> {
+    return this.#outbox.waiting();
+  }
+
+  /**
+   * Asks a peer that is there.
+   *
+   * @throws StatusError where it answers with a status; SottoError `unreachable`, `timeout`, `refused`.
+   */
+  ask(peer: SealedPeer, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+    requireSettled(peer);
+    return this.#clientFor(peer).request(route, body, {
+      timeout: this.#options.timeout,
+      once: true,
+      ...options,
+    });
+  }
+
+  /** Asks at one place alone, as {@link ask} does; for who may not be there. */
+  async askAt(
+    { publicKey, place }: { readonly publicKey: SealedPeer['publicKey']; readonly place: Place },
+    route: string,
+    body: unknown,
+  ): Promise<unknown> {
+    const { identity, header, timeout } = this.#options;
+    const client = PeerClient.to({ identity, publicKey, places: [place], header, timeout });
+    try {
+      return await client.request(route, body);
+    } finally {
+      await client.close();
+    }
+  }
+
+  /**
+   * Keeps a message until its peer takes it.
+   *
+   * @param keep ms.
+   * @throws SottoError `too_many_requests`, `invalid_body`.
+   */
+  async keep(id: PeerId, route: string, body: unknown, keep: number, options: AskOptions): Promise<void> {
+    const { representation, bytes } = encodeBody(body, options.representation);
+    const expiresAt = this.#options.now() + keep;
+    await this.#outbox.add({ peer: id, route, representation, body: bytes, expiresAt });
+    this.deliver(id);
+  }
+
+  /** Somebody may have come back: what waits for it is delivered, one after the other. */
+  deliver(id: PeerId): void {
+    if (this.#closed || this.#delivering.has(id)) return;
+    const work = this.#deliverAll(id)
+      .catch((error: unknown) => this.#options.log.debug({ id, why: messageOf(error) }, 'letters wait on'))
+      .finally(() => this.#delivering.delete(id));
+    this.#delivering.set(id, work);
+  }
+
+  /** Gives up what has waited too long. */
+  async expire(): Promise<void> {
+    for (const { peer, route } of await this.#outbox.expire(this.#options.now())) {
+      this.#options.log.warn({ peer, route }, 'a message was not taken in its time, and is given up');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
+    await Promise.allSettled(this.#delivering.values());
+    this.#outbox.close();
+  }
+
+  async #deliverAll(id: PeerId): Promise<void> {
+    for (let letter = this.#outbox.next(id); letter && !this.#closed; letter = this.#outbox.next(id)) {
+      const peer = this.#options.table.get(id);
+      if (peer?.kind !== 'sealed' || !peer.isVerified) return;
+      const { id: letterId, route, representation, body } = letter;
+      try {
+        await this.ask(peer, LETTER_ROUTE, { id: letterId, route, representation, body });
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        this.#options.log.warn({ peer: id, route, why: messageOf(error) }, 'a kept message was refused');
+      }
+      await this.#outbox.remove(letter);
+    }
+  }
+
+  #clientFor({ id, publicKey, addresses }: SealedPeer): PeerClient {
+    const places = addresses.filter(({ isVerified }) => isVerified);
+    if (places.length === 0) throw new SottoError('unreachable', 'Nobody knows where that peer is now.');
+    const names = places.map(({ host, tcpPort }) => `${host} ${tcpPort}`).join();
+    const known = this.#clients.get(id);
+    if (known?.places === names) return known.client;
+    void known?.client.close();
+    const { identity, header, timeout } = this.#options;
+    const client = PeerClient.to({ identity, publicKey, places, header, timeout });
+    this.#clients.delete(id);
+    this.#clients.set(id, { client, places: names });
+    this.#forgetOldest();
+    return client;
+  }
+
+  #forgetOldest(): void {
+    if (this.#clients.size <= MOST_CLIENTS) return;
+    const [oldest] = this.#clients;
+    if (!oldest) return;
+    this.#clients.delete(oldest[0]);
+    void oldest[1].client.close();
+  }
+}
+
+/** The peer has it, and does not want it: another try would end as this one did. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StatusError && error.status < 500 && codeOf(error) !== 'too_early';
+}
+
+function requireSettled({ replaces }: SealedPeer): void {
+  if (replaces === null) return;
+  throw new SottoError(
+    'refused',
+    'This peer has another key than the one known by its name. Compare the words with its owner, then accept the new key.',
+  );
+}
+
+/** A kept message as it arrives; null for what is none. */
+export function letterIn(body: unknown): {
+  readonly id: Uint8Array;
+  readonly route: string;
+  readonly representation: Representation;
+  readonly body: Uint8Array;
+} | null {
+  if (typeof body !== 'object' || body === null) return null;
+  const { id, route, representation, body: bytes } = body as Record<string, unknown>;
+  const isRight = id instanceof Uint8Array && typeof route === 'string' && bytes instanceof Uint8Array;
+  if (!isRight || typeof representation !== 'string' || !/^[tjcb]$/.test(representation)) return null;
+  return { id, route, representation: representation as Representation, body: bytes };
+}

@@ -1,0 +1,272 @@
+/**
+ * Who is around: announces this node, hears the others, and asks whoever may be new whether it is who it says.
+ *
+ * Sources: specs/native.md, section 5; specs/stp.md, section 4.
+ */
+
+import { sockets } from '#sockets';
+import type { Logger } from '../app/message.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
+import type { GroupSeal } from '../envelope/group.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { DatagramSender, MulticastSocket } from '../platform/types.ts';
+import type { Counters } from '../sealed/counters.ts';
+import { RateLimiter } from '../transport/rate-limiter.ts';
+import { limitedHost } from '../transport/url.ts';
+import {
+  decodeStpFrame,
+  encodeStpBody,
+  MAX_STP_DATAGRAM,
+  PEER_JOIN,
+  PEER_QUESTION,
+  type StpFrame,
+} from '../wire/stp.ts';
+import type { PeerEvents } from './events.ts';
+import type { ResolvedPeerNodeOptions } from './options.ts';
+import { ANNOUNCE_NAMESPACE, GROUP_NAMESPACE, type OwnFrames } from './own-frames.ts';
+import type { Place } from './peer.ts';
+import type { DropReason, PeerRoad, Probe } from './peer-event.ts';
+import type { PeerProof, PeerTable } from './peer-table.ts';
+import { Seen } from './seen.ts';
+
+export interface NeighbourhoodOptions {
+  readonly options: ResolvedPeerNodeOptions;
+  readonly table: PeerTable;
+  readonly frames: OwnFrames;
+  readonly seal: GroupSeal | null;
+  readonly events: PeerEvents;
+  readonly counters: Counters;
+  /** A sealed question to a place; what the answer proves. Rejects where none comes. */
+  readonly ask: (probe: Probe) => Promise<PeerProof>;
+  /** A message for everybody came. */
+  readonly onBroadcast: (broadcast: Broadcast) => void;
+  /** An original asks who is there, by UDP: it is answered by TCP. */
+  readonly onQuestion: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
+  /** A place that multicast does not reach is to hear of us. */
+  readonly onStatic: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
+}
+
+export interface Broadcast {
+  readonly frame: StpFrame;
+  readonly remote: string;
+  /** Whether the group has sealed it. */
+  readonly isSealed: boolean;
+}
+
+/** The group beside that of the originals, for Sotto nodes alone. */
+const IPV6_GROUP = 'ff12::5354';
+/** Of the first STP programs; the later ones have the group that is the default. */
+const SEED_GROUP = '239.192.1.107';
+/** After the start and after each change of interfaces, ms: datagrams get lost. */
+const FIRST_ANNOUNCEMENTS = [0, 250, 1000];
+/** Datagrams a second from one host, and at once. */
+const RATE = 200;
+const BURST = 500;
+/** Questions to places a second, in all and to one host, and at once. */
+const PROBE_RATE = 20;
+const PROBE_BURST = 64;
+const HOST_PROBE_RATE = 2;
+const HOST_PROBE_BURST = 16;
+/** Announcements back to who has just come, a second and at once. */
+const GREETING_RATE = 10;
+const GREETING_BURST = 50;
+const TICK = 1000;
+/** Sessions whose broadcasts are told from their copies. */
+const MOST_SESSIONS = 2048;
+/** Nothing that such a frame brings is taken. */
+const UNWANTED: ReadonlySet<DropReason> = new Set(['malformed', 'forged-id', 'blocked', 'self', 'downgrade']);
+/** Originals are asked as often as they ask, ms. */
+const QUESTION_EVERY = 180_000;
+const DEFAULT_TCP_PORT = 57_001;
+const ALL = 'all';
+
+export class Neighbourhood {
+  readonly #context: NeighbourhoodOptions;
+  readonly #log: Logger;
+  readonly #rate = new RateLimiter(RATE, BURST);
+  readonly #probes = new RateLimiter(PROBE_RATE, PROBE_BURST);
+  readonly #quietProbes = new RateLimiter(PROBE_RATE, PROBE_BURST);
+  readonly #seen = new Seen(MOST_SESSIONS);
+  readonly #hostProbes = new RateLimiter(HOST_PROBE_RATE, HOST_PROBE_BURST);
+  readonly #greetings = new RateLimiter(GREETING_RATE, GREETING_BURST);
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #sockets: readonly MulticastSocket[] = [];
+  #announcedAt = 0;
+  #askedAt = 0;
+  #hasWarnedOfTwin = false;
+  #closed = false;
+
+  constructor(context: NeighbourhoodOptions) {
+    this.#context = context;
+    this.#log = context.options.log;
+  }
+
+  /** @throws SottoError `address_in_use`, `listen_failed`. */
+  async start(): Promise<void> {
+    const { options, frames } = this.#context;
+    const bind = (group: string | readonly string[]): Promise<MulticastSocket> =>
+      sockets.bindMulticast({
+        group,
+        port: options.udpPort,
+        maxDatagram: MAX_STP_DATAGRAM,
+        ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
+        onDatagram: (datagram, from) => this.#take(datagram, from),
+        onInterfaces: () => this.#announceSoon(),
+      });
+    const first = await bind(options.legacy ? [...new Set([options.group, SEED_GROUP])] : options.group);
+    const second = await bind(IPV6_GROUP).catch((error: unknown) => {
+      this.#log.debug({ error }, 'there is no IPv6 here');
+      return null;
+    });
+    this.#sockets = second ? [first, second] : [first];
+    frames.udpPort = first.unicastPort;
+    this.#announceSoon();
+    const tick = setInterval(() => this.#tick(), TICK);
+    tick.unref?.();
+    this.#timers.add(tick);
+  }
+
+  /** Says goodbye. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#send(this.#announcement({ bye: true }));
+    await Promise.all(this.#sockets.map((socket) => socket.close()));
+  }
+
+  /** To everybody. */
+  shout(frame: Bytes): void {
+    this.#send(frame);
+  }
+
+  /** A frame that came by TCP. */
+  heardByTcp(frame: StpFrame, host: string): void {
+    this.#hear(frame, host, 'tcp');
+  }
+
+  /** By TCP, which also tells who is there: it answers by an announcement of its own, or asks. */
+  #callStatic(text: string): void {
+    const at = text.lastIndexOf(':');
+    const isIpv6 = text.includes(':') && text.indexOf(':') !== at && !text.startsWith('[');
+    const hasPort = at > 0 && !isIpv6;
+    const host = (hasPort ? text.slice(0, at) : text).replace(/^\[|\]$/g, '');
+    const tcpPort = hasPort ? Number(text.slice(at + 1)) : DEFAULT_TCP_PORT;
+    this.#context.onStatic({ host, tcpPort });
+  }
+
+  #tick(): void {
+    const { table, options, events } = this.#context;
+    const now = performance.now();
+    for (const event of table.expire()) events.emit(event);
+    // Within their own bound: strangers cannot keep us from asking after friends.
+    for (const probe of table.quiet()) void this.#ask(probe, this.#quietProbes);
+    if (now - this.#announcedAt >= options.announceEvery) this.#announce();
+    if (options.legacy && now - this.#askedAt >= QUESTION_EVERY) {
+      this.#askedAt = now;
+      this.#send(this.#context.frames.plain(PEER_JOIN, encodeStpBody(PEER_QUESTION)));
+    }
+  }
+
+  #announceSoon(): void {
+    for (const after of FIRST_ANNOUNCEMENTS) {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        if (!this.#closed) this.#announce();
+      }, after);
+      timer.unref?.();
+      this.#timers.add(timer);
+    }
+  }
+
+  #announce(): void {
+    this.#announcedAt = performance.now();
+    this.#send(this.#announcement());
+    for (const place of this.#context.options.staticPeers) this.#callStatic(place);
+  }
+
+  #announcement(more: { readonly bye?: boolean } = {}): Bytes {
+    const { frames, seal, options } = this.#context;
+    const frame = frames.plain(ANNOUNCE_NAMESPACE, EMPTY, more);
+    return seal && options.hidden ? frames.sealed(seal, frame) : frame;
+  }
+
+  #send(frame: Bytes): void {
+    for (const socket of this.#sockets) socket.send(frame);
+  }
+
+  #take(datagram: Bytes, from: DatagramSender): void {
+    const { counters, frames, seal } = this.#context;
+    if (!this.#rate.take(limitedHost(from.host))) return counters.add('rate_limited');
+    let frame: StpFrame;
+    try {
+      frame = decodeStpFrame(datagram);
+    } catch (error) {
+      return counters.add(codeOf(error));
+    }
+    const isSealed = frame.header.namespace === GROUP_NAMESPACE;
+    const inner = isSealed ? frames.open(frame.body) : frame;
+    if (!inner) return counters.add(seal ? 'group_unopened' : 'group_unknown');
+    if (inner.header.session === frames.session) return; // our own, come back
+    if (this.#hear(inner, from.host, 'multicast', from) === 'dropped') return;
+    const remote = `${from.host}:${from.port}`;
+    const { namespace } = inner.header;
+    if (namespace === PEER_JOIN) return this.#answerQuestion(inner, from.host);
+    if (namespace === undefined || namespace === ANNOUNCE_NAMESPACE) return;
+    const { session, seq } = inner.header;
+    // Each comes once for every interface that it came by, and again from whoever repeats it.
+    const isCopy = session !== undefined && seq !== undefined && !this.#seen.advance(session, seq);
+    if (isCopy) return counters.add('repeated');
+    this.#context.onBroadcast({ frame: inner, remote, isSealed });
+  }
+
+  #hear(
+    { header }: StpFrame,
+    host: string,
+    road: PeerRoad,
+    from: DatagramSender | null = null,
+  ): 'heard' | 'dropped' {
+    const { udpport, tcpport, session, seq, bye, v, id, x25519, user, hostname } = header;
+    const fields = { user, hostname, udpport, tcpport, session, seq, bye, v, id, x25519 };
+    const { events, probe, dropped } = this.#context.table.heard({ fields, from: { host }, road });
+    for (const event of events) this.#context.events.emit(event);
+    if (dropped) this.#context.counters.add(`heard_${dropped}`);
+    if (probe) void this.#ask(probe);
+    // Who has just come should not wait for our next announcement.
+    if (probe && from && header.bye !== true) this.#greet(from, udpport);
+    if (dropped === 'self') this.#warnOfTwin(host);
+    return dropped && UNWANTED.has(dropped) ? 'dropped' : 'heard';
+  }
+
+  #warnOfTwin(host: string): void {
+    if (this.#hasWarnedOfTwin) return;
+    this.#hasWarnedOfTwin = true;
+    this.#log.warn({ host }, 'another node has the same identity; give each its own');
+  }
+
+  #greet(from: DatagramSender, udpPort: number | undefined): void {
+    if (udpPort === undefined || !this.#greetings.take(ALL)) return;
+    const frame = this.#announcement();
+    const isIpv6 = from.host.includes(':');
+    this.#sockets[isIpv6 ? 1 : 0]?.sendTo(frame, { host: from.host, port: udpPort });
+  }
+
+  #answerQuestion({ header: { tcpport } }: StpFrame, host: string): void {
+    if (!this.#context.options.legacy || tcpport === undefined || !this.#greetings.take(ALL)) return;
+    this.#context.onQuestion({ host, tcpPort: tcpport });
+  }
+
+  async #ask(probe: Probe, limiter: RateLimiter = this.#probes): Promise<void> {
+    const { table, events, ask, counters } = this.#context;
+    const { id, place, publicKey } = probe;
+    if (!this.#hostProbes.take(place.host) || !limiter.take(ALL)) return counters.add('probe_limited');
+    try {
+      const proof = await ask(probe);
+      if (this.#closed) return;
+      for (const event of table.verified(publicKey, proof)) events.emit(event);
+    } catch (error) {
+      counters.add('probe_unanswered');
+      this.#log.debug({ id, place, why: messageOf(error) }, 'a peer does not answer');
+      table.unanswered(id, place);
+    }
+  }
+}

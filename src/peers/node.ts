@@ -1,0 +1,330 @@
+import { primitives } from '#crypto';
+import { sockets } from '#sockets';
+import type { App } from '../app/app.ts';
+import { encodeHex } from '../bytes/text.ts';
+import { GroupSeal } from '../envelope/group.ts';
+import { SottoError } from '../errors.ts';
+import type { PublicKey } from '../keys/public-key.ts';
+import { Counters } from '../sealed/counters.ts';
+import type { Arrival } from '../transport/transport.ts';
+import { encodeStpBody, type StpFrame } from '../wire/stp.ts';
+import { Door } from './door.ts';
+import { PeerEvents } from './events.ts';
+import { FileReceiver } from './files/receiver.ts';
+import { FileSender, type SendFileOptions, type SentFile } from './files/sender.ts';
+import { HELLO_ROUTE, ownHello, proofIn } from './hello.ts';
+import { LegacyNodeKey } from './legacy/rsa-oaep.ts';
+import { type AskOptions, Messages } from './messages.ts';
+import { type Broadcast, Neighbourhood } from './neighbourhood.ts';
+import { NodeApp, type OwnHandler } from './node-app.ts';
+import { type PeerNodeOptions, type ResolvedPeerNodeOptions, resolvePeerNode } from './options.ts';
+import { ANNOUNCE_NAMESPACE, OwnFrames } from './own-frames.ts';
+import { type Peer, type PeerId, peerIdOf, type SealedPeer } from './peer.ts';
+import type { PeerEvent, Probe } from './peer-event.ts';
+import { type PeerProof, PeerTable } from './peer-table.ts';
+import { Pins } from './pins.ts';
+import { PlainMessages } from './plain.ts';
+
+export interface TellOptions extends AskOptions {
+  /** Keeps the message so long where the peer is away, ms; then there is no answer. Default 0: it must be there. */
+  readonly keep?: number;
+}
+
+const SESSION_SIZE = 16;
+const EXPIRE_EVERY = 10_000;
+
+/**
+ * One node of a LAN: finds the others, is found by them, and talks with each of them sealed.
+ *
+ * @example
+ * ```ts
+ * import { createApp, Identity } from 'sotto';
+ * import { PeerNode } from 'sotto/peers';
+ * const app = createApp().on('/echo', (ctx) => ctx.body);
+ * const node = await PeerNode.start(app, { identity: Identity.generate(), user: 'ada' });
+ * node.on('verified', async ({ peer }) => console.log(peer.user, await node.tell(peer, '/echo', 'hello')));
+ * await node.close();
+ * ```
+ */
+export class PeerNode implements AsyncDisposable {
+  readonly #options: ResolvedPeerNodeOptions;
+  readonly #counters = new Counters();
+  readonly #pins: Pins;
+  readonly #table: PeerTable;
+  readonly #frames: OwnFrames;
+  readonly #seal: GroupSeal | null;
+  readonly #events: PeerEvents;
+  readonly #messages: Messages;
+  readonly #plain: PlainMessages;
+  readonly #files: FileReceiver | null;
+  readonly #sender: FileSender;
+  readonly #door: Door;
+  readonly #neighbourhood: Neighbourhood;
+  #timer: ReturnType<typeof setInterval> | null = null;
+  #closed: Promise<void> | null = null;
+
+  /**
+   * Listens, announces itself, and looks around.
+   *
+   * @throws SottoError `invalid_option`, `address_in_use`, `listen_failed`, `key_file_invalid`, `key_file_exposed`.
+   */
+  static async start(app: App, options: PeerNodeOptions): Promise<PeerNode> {
+    const resolved = resolvePeerNode(options, sockets.hostName());
+    const { pinFile, log } = resolved;
+    const pins = pinFile === undefined ? Pins.memory() : await Pins.load(pinFile, { log });
+    const node = new PeerNode(app, resolved, pins);
+    try {
+      await node.#start();
+    } catch (error) {
+      await node.close().catch(() => {}); // the first error says why
+      throw error;
+    }
+    return node;
+  }
+
+  private constructor(app: App, options: ResolvedPeerNodeOptions, pins: Pins) {
+    const { identity, log, legacy, group, udpPort, groupSecret, ttl, timeout, outboxFile } = options;
+    this.#options = options;
+    this.#pins = pins;
+    this.#events = new PeerEvents(log);
+    this.#seal = groupSecret === undefined ? null : new GroupSeal(groupSecret, { group, port: udpPort });
+    const legacyKey = legacy ? LegacyNodeKey.generate() : null;
+    this.#frames = new OwnFrames({
+      ...options,
+      publicKey: identity.publicKey,
+      session: encodeHex(primitives.randomBytes(SESSION_SIZE)),
+      seal: this.#seal,
+      legacyKey: legacyKey?.publicKey ?? null,
+      now: Date.now,
+    });
+    const header = (namespace: string): ReturnType<OwnFrames['header']> => this.#frames.header(namespace);
+    this.#table = new PeerTable({ pins, legacy, ttl, self: peerIdOf(identity.publicKey) });
+    this.#messages = new Messages({
+      identity,
+      table: this.#table,
+      header,
+      outboxFile,
+      timeout,
+      now: Date.now,
+      log,
+    });
+    this.#plain = new PlainMessages({ app, header, key: legacyKey, counters: this.#counters, log, timeout });
+    this.#files = options.files ? new FileReceiver(options.files) : null;
+    this.#sender = new FileSender((id, route, body, asking) => this.#askById(id, route, body, asking));
+    this.#door = new Door({
+      app: new NodeApp(app, this.#ownRoutes()),
+      identity,
+      header,
+      allow: (key) => key !== null && !this.#isBlocked(key),
+      onPlain: (frame, arrival) => this.#takePlain(frame, arrival),
+      counters: this.#counters,
+      log,
+    });
+    this.#neighbourhood = new Neighbourhood({
+      options,
+      table: this.#table,
+      frames: this.#frames,
+      seal: this.#seal,
+      events: this.#events,
+      counters: this.#counters,
+      ask: (probe) => this.#verify(probe),
+      onBroadcast: (broadcast) => this.#takeBroadcast(broadcast),
+      onQuestion: (place) => void this.#plain.answerQuestion(place),
+      onStatic: (place) => void this.#plain.announceTo(place, ANNOUNCE_NAMESPACE),
+    });
+    this.#events.on('verified', ({ peer }) => this.#messages.deliver(peer.id));
+    this.#events.on('address-changed', ({ peer }) => this.#messages.deliver(peer.id));
+  }
+
+  /** This node's own key. */
+  get publicKey(): PublicKey {
+    return this.#options.identity.publicKey;
+  }
+
+  /** For messages to this node, by TCP. */
+  get port(): number {
+    return this.#frames.tcpPort;
+  }
+
+  /** Verified ones first. */
+  get peers(): readonly Peer[] {
+    return this.#table.list();
+  }
+
+  /** Keys that were met: trusted, blocked, or just pinned. */
+  get pins(): Pins {
+    return this.#pins;
+  }
+
+  /** How often each thing happened, such as every reason for which something was dropped. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters.snapshot();
+  }
+
+  /** Messages that wait for peers that are away, by peer. */
+  get waiting(): ReadonlyMap<string, number> {
+    return this.#messages.waiting;
+  }
+
+  /** @returns what ends it. */
+  on<Type extends PeerEvent['type']>(
+    type: Type,
+    listener: (event: Extract<PeerEvent, { type: Type }>) => void,
+  ): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  /**
+   * By id or its beginning, key, words, `user`, `user@hostname` or `host`.
+   *
+   * @throws SottoError `invalid_argument` where nobody, or several, may be meant.
+   */
+  find(text: string): Peer {
+    const peer = this.#table.find(text);
+    if (peer) return peer;
+    throw new SottoError(
+      'invalid_argument',
+      `Nobody is there who is meant by "${text}"; \`sotto peers\` lists who is.`,
+    );
+  }
+
+  /**
+   * Asks a peer, sealed; waits for its answer.
+   *
+   * @param peer one of {@link peers}, or what {@link find} takes.
+   * @returns the handler's value; undefined from an original, which answers nothing, and for a message that is kept.
+   * @throws StatusError where the peer answers with a status; SottoError `unreachable`, `timeout`, `refused` for a
+   * changed key, `invalid_argument`, `too_many_requests` where too much is kept.
+   */
+  async tell(
+    peer: Peer | string,
+    route: string,
+    body?: unknown,
+    options: TellOptions = {},
+  ): Promise<unknown> {
+    const { keep = 0, ...asking } = options;
+    const found = this.#now(typeof peer === 'string' ? this.find(peer) : peer);
+    if (found.kind === 'plain') return this.#tellPlain(found, route, body);
+    if (keep > 0 && !this.#isThere(found)) {
+      return this.#messages.keep(found.id, route, body, keep, asking);
+    }
+    try {
+      return await this.#messages.ask(found, route, body, asking);
+    } catch (error) {
+      if (keep === 0 || !isAway(error)) throw error;
+      return this.#messages.keep(found.id, route, body, keep, asking);
+    }
+  }
+
+  /**
+   * To everybody, by multicast: sealed where there is a group secret, else readable by all. Some may not get it.
+   *
+   * @param data what JSON can hold.
+   * @throws SottoError `invalid_body`, `frame_too_large`.
+   */
+  broadcast(route: string, data: unknown): void {
+    const frame = this.#frames.plain(route, encodeStpBody(data));
+    this.#neighbourhood.shout(this.#seal ? this.#frames.sealed(this.#seal, frame) : frame);
+  }
+
+  /**
+   * Sends a file of any size; the peer's owner decides whether it is taken. After a cut it goes on where it was.
+   *
+   * @throws StatusError where it is refused; SottoError `unreachable`, `file_unreadable`, `aborted`.
+   */
+  async sendFile(peer: Peer | string, path: string, options: SendFileOptions = {}): Promise<SentFile> {
+    const found = this.#now(typeof peer === 'string' ? this.find(peer) : peer);
+    if (found.kind === 'plain') {
+      throw new SottoError(
+        'invalid_argument',
+        `${found.user} runs an original of STP, which takes no files.`,
+      );
+    }
+    return this.#sender.sendFile(found.id, path, options);
+  }
+
+  /** Says goodbye, finishes what is being answered, then closes everything. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #start(): Promise<void> {
+    this.#frames.tcpPort = await this.#door.listen(this.#options.tcpPort);
+    await this.#neighbourhood.start();
+    this.#timer = setInterval(() => {
+      this.#messages.expire().catch((error: unknown) => {
+        this.#options.log.error({ error }, 'the outbox failed');
+      });
+    }, EXPIRE_EVERY);
+    this.#timer.unref?.();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#neighbourhood.close();
+    await this.#files?.close();
+    await this.#door.close();
+    await this.#messages.close();
+    await this.#pins.close();
+  }
+
+  #ownRoutes(): ReadonlyMap<string, OwnHandler> {
+    return new Map<string, OwnHandler>([
+      [HELLO_ROUTE, () => ownHello(this.#options, this.#frames)],
+      ...(this.#files?.handlers ?? []),
+    ]);
+  }
+
+  #askById(id: PeerId, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+    const peer = this.#table.get(id);
+    if (peer?.kind !== 'sealed') throw new SottoError('unreachable', 'That peer is not there now.');
+    return this.#messages.ask(peer, route, body, { ...options, once: false });
+  }
+
+  async #verify({ publicKey, place }: Probe): Promise<PeerProof> {
+    const hello = ownHello(this.#options, this.#frames);
+    return proofIn(await this.#messages.askAt({ publicKey, place }, HELLO_ROUTE, hello), place);
+  }
+
+  async #takePlain(frame: StpFrame, arrival: Arrival): Promise<void> {
+    this.#neighbourhood.heardByTcp(frame, arrival.host);
+    if (!this.#options.legacy) return this.#counters.add('plain_refused');
+    await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
+  }
+
+  #takeBroadcast({ frame, remote, isSealed }: Broadcast): void {
+    // With a group secret only the group is heard.
+    if (this.#seal && !isSealed && !this.#options.legacy) return this.#counters.add('plain_refused');
+    void this.#plain.take({ frame, transport: 'udp', remote });
+  }
+
+  async #tellPlain({ addresses }: Peer, route: string, body: unknown): Promise<undefined> {
+    const [place] = addresses;
+    if (!place) throw new SottoError('unreachable', 'Nobody knows where that peer is now.');
+    await this.#plain.tell(place, route, body, null);
+  }
+
+  /** As it is known now: what a program holds may be old. */
+  #now(peer: Peer): Peer {
+    return (peer.kind === 'sealed' ? this.#table.get(peer.id) : null) ?? peer;
+  }
+
+  #isThere({ id }: SealedPeer): boolean {
+    const peer = this.#table.get(id);
+    return peer?.kind === 'sealed' && peer.isVerified;
+  }
+
+  #isBlocked(key: PublicKey): boolean {
+    return this.#pins.get(peerIdOf(key))?.isBlocked ?? false;
+  }
+}
+
+/** The peer may be back another time. */
+function isAway(error: unknown): boolean {
+  return error instanceof SottoError && ['unreachable', 'timeout'].includes(error.code);
+}

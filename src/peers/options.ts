@@ -1,0 +1,106 @@
+/** Options of a peer node: units, defaults and ranges, checked once at the door. */
+
+import { type Logger, SILENT } from '../app/message.ts';
+import { assertNumber } from '../bytes/assert.ts';
+import { SottoError } from '../errors.ts';
+import type { Identity } from '../keys/identity.ts';
+import type { FileReceiverOptions } from './files/receiver-options.ts';
+
+/** What becomes of files that others send. */
+export type FileOptions = Pick<
+  FileReceiverOptions,
+  'folder' | 'onOffer' | 'onProgress' | 'onReceived' | 'onFailed' | 'maxSize'
+>;
+
+export interface PeerNodeOptions {
+  /** Who this node is; keep it in a file, or every start is another peer. */
+  readonly identity: Identity;
+  /** The name that others see. Default `sotto`. */
+  readonly user?: string;
+  /** The host's name that others see. Default this host's. */
+  readonly hostname?: string;
+  /** The multicast group. Default 224.0.0.109; the first STP programs had 239.192.1.107. */
+  readonly group?: string;
+  /** Of the group. Default 57000. */
+  readonly udpPort?: number;
+  /** For messages to this node alone; where it is taken, and 0, any that is free. Default 57001. */
+  readonly tcpPort?: number;
+  /** Names or addresses of interfaces. Default every one that is up. */
+  readonly interfaces?: readonly string[];
+  /** Addresses of peers that multicast does not reach: `host` or `host:port`. */
+  readonly staticPeers?: readonly string[];
+  /**
+   * What the members of a group know, 16 bytes and more: broadcasts are sealed with it, and others' are not taken. Default
+   * none: broadcasts are plain.
+   */
+  readonly groupSecret?: string;
+  /** Seals announcements too, so that strangers cannot follow this node about; needs `groupSecret`. Default false. */
+  readonly hidden?: boolean;
+  /** Speaks with the original programs too: plain, or under keys of 1024 bits that they publish. Default false. */
+  readonly legacy?: boolean;
+  /** Where keys are pinned. Default in memory alone. */
+  readonly pinFile?: string;
+  /** Where messages for peers that are away are kept: a file. Default in memory alone. */
+  readonly outboxFile?: string;
+  /** Where files go that are accepted, and who decides. Default none: every offer is refused. */
+  readonly files?: FileOptions;
+  /** A peer is gone after so long without being heard, ms. Default 240 000. */
+  readonly ttl?: number;
+  /** Between two announcements, ms. Default 60 000, and a quarter of `ttl` at the most. */
+  readonly announceEvery?: number;
+  /** Until an answer must be there, ms. Default 5000. */
+  readonly timeout?: number;
+  /** Default silent. */
+  readonly log?: Logger;
+}
+
+type Optional =
+  | 'staticPeers'
+  | 'interfaces'
+  | 'groupSecret'
+  | 'pinFile'
+  | 'outboxFile'
+  | 'files'
+  | 'hostname';
+
+export type ResolvedPeerNodeOptions = Required<Omit<PeerNodeOptions, Optional>> & {
+  readonly staticPeers: readonly string[];
+  readonly interfaces: readonly string[] | undefined;
+  readonly groupSecret: string | undefined;
+  readonly pinFile: string | undefined;
+  readonly outboxFile: string | undefined;
+  readonly files: FileOptions | undefined;
+  readonly hostname: string;
+};
+
+/** @throws SottoError `invalid_option`. */
+export function resolvePeerNode(options: PeerNodeOptions, systemName: string): ResolvedPeerNodeOptions {
+  const { identity, user = 'sotto', hostname = systemName, group = '224.0.0.109' } = options;
+  if (!identity) {
+    throw new SottoError('invalid_option', 'identity is missing; Identity.generate() makes one.');
+  }
+  const { udpPort = 57_000, tcpPort = 57_001, ttl = 240_000, timeout = 5000 } = options;
+  const { announceEvery = Math.min(60_000, ttl / 4), staticPeers = [], log = SILENT } = options;
+  assertNumber(udpPort, 'udpPort', 1, 0xffff);
+  assertNumber(tcpPort, 'tcpPort', 0, 0xffff);
+  assertNumber(ttl, 'ttl', 1000, 86_400_000);
+  assertNumber(announceEvery, 'announceEvery', 100, ttl);
+  assertNumber(timeout, 'timeout', 1, 2 ** 31 - 1);
+  const { hidden = false, legacy = false, groupSecret, interfaces, pinFile, outboxFile, files } = options;
+  if (hidden && groupSecret === undefined) {
+    throw new SottoError(
+      'invalid_option',
+      'hidden needs a groupSecret: without one nobody could find this node.',
+    );
+  }
+  if (hidden && legacy) {
+    throw new SottoError(
+      'invalid_option',
+      'hidden and legacy exclude each other: the originals read what all can.',
+    );
+  }
+  return {
+    ...{ identity, user, hostname, group, udpPort, tcpPort, ttl, timeout, announceEvery, staticPeers },
+    ...{ hidden, legacy, groupSecret, interfaces, pinFile, outboxFile, files, log },
+  };
+}

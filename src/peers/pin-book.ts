@@ -1,0 +1,94 @@
+/** Pins in memory: by id and by name, and only so many. */
+
+import type { PublicKey } from '../keys/public-key.ts';
+import { type PeerId, peerIdOf } from './peer.ts';
+import type { Pin } from './pin-file.ts';
+
+/** What a pin is made of; a sealed peer is that. */
+export interface Pinnable {
+  readonly publicKey: PublicKey;
+  readonly user: string;
+  readonly hostname: string;
+}
+
+export class PinBook {
+  readonly #most: number;
+  /** The oldest first. */
+  readonly #pins = new Map<PeerId, Pin>();
+  readonly #names = new Map<string, Set<PeerId>>();
+
+  constructor(most: number, pins: Iterable<Pin> = []) {
+    this.#most = most;
+    for (const pin of pins) this.put(pin);
+  }
+
+  get size(): number {
+    return this.#pins.size;
+  }
+
+  get(id: PeerId): Pin | undefined {
+    return this.#pins.get(id);
+  }
+
+  /** The keys that this name has had, the oldest first. */
+  named({ user, hostname }: Pick<Pin, 'user' | 'hostname'>): Pin[] {
+    const ids = this.#names.get(nameKey(user, hostname)) ?? [];
+    return [...ids].flatMap((id) => this.#pins.get(id) ?? []);
+  }
+
+  list(): Pin[] {
+    return [...this.#pins.values()];
+  }
+
+  /** Adds a key, or gives it the name that it has now; what people decided stays. */
+  pin({ publicKey, user, hostname }: Pinnable, now: number): void {
+    const id = peerIdOf(publicKey);
+    const known = this.#pins.get(id) ?? { id, firstSeen: now, isTrusted: false, isBlocked: false };
+    this.put({ ...known, publicKey, user, hostname });
+  }
+
+  put(pin: Pin): void {
+    this.#unname(pin.id);
+    this.#pins.set(pin.id, pin);
+    const key = nameKey(pin.user, pin.hostname);
+    const ids = this.#names.get(key) ?? new Set();
+    // Without a key it is a block alone, and no name is known.
+    if (pin.publicKey) this.#names.set(key, ids.add(pin.id));
+    this.trim(this.#most);
+  }
+
+  delete(id: PeerId): void {
+    this.#unname(id);
+    this.#pins.delete(id);
+  }
+
+  /** Forgets all above so many: first the oldest that nobody decided about, then trusted ones, then blocks. */
+  trim(most: number): void {
+    for (const worth of [0, 1, 2]) {
+      for (const pin of this.#pins.values()) {
+        if (this.#pins.size <= most) return;
+        if (worthOf(pin) === worth) this.delete(pin.id);
+      }
+    }
+  }
+
+  #unname(id: PeerId): void {
+    const known = this.#pins.get(id);
+    if (!known) return;
+    const key = nameKey(known.user, known.hostname);
+    const ids = this.#names.get(key);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#names.delete(key);
+  }
+}
+
+/** Trust that is lost is noticed and given again; a lost block would be neither. */
+function worthOf({ isTrusted, isBlocked }: Pin): number {
+  if (isBlocked) return 2;
+  return isTrusted ? 1 : 0;
+}
+
+/** No name has a line feed: see cleanName. */
+function nameKey(user: string, hostname: string): string {
+  return `${user}\n${hostname}`;
+}
