@@ -46,6 +46,7 @@ export class Messages {
   readonly #options: MessagesOptions;
   readonly #outbox: Outbox;
   readonly #clients = new Map<PeerId, Client>();
+  readonly #retired = new Set<PeerClient>();
   readonly #delivering = new Map<PeerId, Promise<void>>();
   #closed = false;
 
@@ -119,7 +120,8 @@ export class Messages {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
+    const clients = [...this.#clients.values()].map(({ client }) => client);
+    await Promise.all([...clients, ...this.#retired].map((client) => client.close()));
     await Promise.allSettled(this.#delivering.values());
     this.#outbox.close();
   }
@@ -145,21 +147,26 @@ export class Messages {
     const names = places.map(({ host, tcpPort }) => `${host} ${tcpPort}`).join();
     const known = this.#clients.get(id);
     if (known?.places === names) return known.client;
-    void known?.client.close();
+    if (known) this.#retire(known.client);
     const { identity, header, timeout } = this.#options;
     const client = PeerClient.to({ identity, publicKey, places, header, timeout });
     this.#clients.delete(id);
     this.#clients.set(id, { client, places: names });
-    this.#forgetOldest();
+    const [oldest] = this.#clients;
+    if (this.#clients.size > MOST_CLIENTS && oldest) {
+      this.#clients.delete(oldest[0]);
+      this.#retire(oldest[1].client);
+    }
     return client;
   }
 
-  #forgetOldest(): void {
-    if (this.#clients.size <= MOST_CLIENTS) return;
-    const [oldest] = this.#clients;
-    if (!oldest) return;
-    this.#clients.delete(oldest[0]);
-    void oldest[1].client.close();
+  /** What it has asked may still be answered; it holds no connection without a question. */
+  #retire(client: PeerClient): void {
+    this.#retired.add(client);
+    const [oldest] = this.#retired;
+    if (this.#retired.size <= MOST_CLIENTS || !oldest) return;
+    this.#retired.delete(oldest);
+    void oldest.close();
   }
 }
 

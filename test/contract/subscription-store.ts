@@ -117,10 +117,8 @@ export function subscriptionStoreContract(
       await fc.assert(
         fc.asyncProperty(lists, async (patterns) => {
           const before = await store.list(URL_A);
-          const { added: more, removed } = await store.set(
-            URL_A,
-            patterns.map((pattern) => wanted(pattern, RECOVERY)),
-          );
+          const list = patterns.map((pattern) => wanted(pattern, RECOVERY));
+          const { added: more, removed } = (await store.set(URL_A, list)) ?? assert.fail();
           const names = (list: readonly { pattern: Pattern }[]): string[] =>
             list.map(({ pattern }) => nameOfPattern(pattern)).sort();
           const after = await store.list(URL_A);
@@ -135,6 +133,22 @@ export function subscriptionStoreContract(
           assert.equal((await store.list(URL_B)).length, 1);
         }),
         { numRuns: 40 },
+      );
+      await store.close();
+    });
+
+    test('set removes nothing that may not be removed, and then adds nothing either', async () => {
+      const store = await make();
+      for (const pattern of [exact('a'), glob('a*')]) await store.subscribe(URL_A, wanted(pattern));
+      const before = await store.list(URL_A);
+      const notGlobs = ({ kind }: Pattern): boolean => kind !== 'glob';
+      assert.equal(await store.set(URL_A, [wanted(exact('b'))], notGlobs), null);
+      assert.deepEqual(await store.list(URL_A), before);
+      const changed = await store.set(URL_A, [wanted(exact('b')), wanted(glob('a*'))], notGlobs);
+      assert.deepEqual(
+        [changed?.added.length, changed?.removed.length],
+        [1, 1],
+        'what stays is not asked for',
       );
       await store.close();
     });

@@ -8,9 +8,11 @@ import {
   decodeHmacHeader,
   encodeHmacHeader,
   type HmacHeader,
+  type SignedOperation,
   signedBytes,
 } from '../../wire/lonelyps-authorization.ts';
 import type { Authorized, Authorizer, Grant, Verdict } from './authorization.ts';
+import { isConnectionUrl } from './connection-url.ts';
 import { judged, PermissionCheck, type Permissions } from './permissions.ts';
 import type { ReplayStore } from './replay-store.ts';
 
@@ -63,6 +65,7 @@ export class HmacAuthorizer implements Authorizer {
     if (parsed === null || Math.abs(now - parsed.timestamp) > LIFETIME) return 'forbidden';
     const judgement = judged(this.#checksOf(parsed, authorized), authorized.operation);
     if (judgement === 'forbidden') return judgement;
+    if (isGoodOnce(authorized.operation)) return judgement;
     const memory = await this.#remember(parsed.code, Math.floor(now));
     if (memory === 'full') return 'unavailable';
     return memory === 'new' ? judgement : 'forbidden';
@@ -94,6 +97,12 @@ function codeOf(
   secret: Bytes,
 ): Bytes {
   return primitives.hmacSha512(secret, signedBytes(operation, { timestamp, nonce, tracing }));
+}
+
+/** What names the url of one message is good once anyway: nobody expects that url a second time. */
+function isGoodOnce(operation: SignedOperation): boolean {
+  if ('connection' in operation) return isConnectionUrl(operation.connection);
+  return 'url' in operation && isConnectionUrl(operation.url);
 }
 
 /** @throws SottoError `invalid_key`. */

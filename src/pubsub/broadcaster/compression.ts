@@ -12,7 +12,7 @@ import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
 import type { ToSubscriber } from '../../wire/lonelyps-stateful.ts';
 import { type Compressor, Compressors, PLAIN } from '../compression/compressors.ts';
 import { unpackMessage } from '../compression/messages.ts';
-import { DictionaryTrainer } from '../compression/trainer.ts';
+import type { DictionaryTrainer } from '../compression/trainer.ts';
 import { Training } from '../compression/training.ts';
 import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
 import type { MessageBody } from '../delivery/poster.ts';
@@ -49,6 +49,13 @@ export interface CompressionChange {
   readonly onSent: () => void;
 }
 
+/** What is around a connection's compression. */
+interface Surroundings {
+  readonly onChange: (change: CompressionChange) => void;
+  readonly now: () => number;
+  readonly trainer: DictionaryTrainer | null;
+}
+
 /** Of what comes uncompressed without a dictionary, bytes: below it costs more than it saves. */
 const PLAIN_MIN_SIZE = 16384;
 const PLAIN_LEVEL = 3;
@@ -58,28 +65,26 @@ const NO_MAXIMUM = 2n ** 64n - 1n;
 export class SessionCompression {
   readonly #compressors = new Compressors('newest');
   readonly #training: Training | null;
-  readonly #trainer: DictionaryTrainer | null;
 
   /**
+   * @param trainer of all connections, so that however many want a dictionary there is one thread; null trains none.
    * @param onChange called for each change, in the order in which they are to be sent.
    * @throws SottoError `invalid_message` for a dictionary that the broadcaster does not have.
    */
   constructor(
     { training = true, presets = [] }: CompressionOptions,
     { enableZstd, enableTraining, initialDictionary }: Wanted,
-    { onChange, now }: { readonly onChange: (change: CompressionChange) => void; readonly now: () => number },
+    { onChange, now, trainer }: Surroundings,
   ) {
-    const isTrained = enableZstd && enableTraining && training;
-    const trainer = isTrained ? new DictionaryTrainer() : null;
-    this.#trainer = trainer;
-    this.#training =
-      trainer &&
-      new Training({
-        now,
-        train: (samples, size) => trainer.train(samples, size),
-        onDictionary: (compressor) => onChange(this.#custom(compressor)),
-        onDisable: (id) => onChange(this.#disabling(id)),
-      });
+    const isTrained = enableZstd && enableTraining && training && trainer !== null;
+    this.#training = isTrained
+      ? new Training({
+          now,
+          train: (samples, size) => trainer.train(samples, size),
+          onDictionary: (compressor) => onChange(this.#custom(compressor)),
+          onDisable: (id) => onChange(this.#disabling(id)),
+        })
+      : null;
     if (!enableZstd) return;
     const plain = {
       id: PLAIN,
@@ -114,7 +119,6 @@ export class SessionCompression {
 
   close(): void {
     this.#training?.close();
-    this.#trainer?.close();
   }
 
   #preset(compressor: Compressor): CompressionChange {

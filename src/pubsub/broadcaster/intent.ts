@@ -36,6 +36,8 @@ export interface IntentOptions {
   readonly maxQuestionsPerHost?: number;
   /** Questions that wait; who asks for more is told to come again. Default 256. */
   readonly maxWaiting?: number;
+  /** Questions that wait for one host, so that one that hangs keeps nobody else out. Default 16. */
+  readonly maxWaitingPerHost?: number;
   /** Recovery urls of other origins than the url they belong to, in one request. Default 8. */
   readonly maxRecoveries?: number;
   /** A clock in ms. Default `Date.now`. */
@@ -50,6 +52,7 @@ const DEFAULTS = {
   maxQuestions: 32,
   maxQuestionsPerHost: 2,
   maxWaiting: 256,
+  maxWaitingPerHost: 16,
   maxRecoveries: 8,
   now: Date.now,
 };
@@ -61,6 +64,8 @@ export class IntentCheck {
   readonly #refused: Recent<number>;
   readonly #open = new Map<string, Promise<boolean>>();
   readonly #gate: Gate;
+  /** Questions to each host, waiting or asked. */
+  readonly #ofHosts = new Map<string, number>();
 
   constructor(options: IntentOptions) {
     this.#options = { ...DEFAULTS, ...options };
@@ -109,13 +114,32 @@ export class IntentCheck {
   }
 
   async #ask(url: string, topic: Bytes): Promise<boolean> {
-    const { ask, timeout, maxWaiting } = this.#options;
-    const answer =
-      this.#gate.waiting < maxWaiting
-        ? await this.#gate.pass(url, () => inTime(timeout, (signal) => ask({ url, topic, signal })))
-        : null;
+    const { ask, timeout } = this.#options;
+    const host = hostOf(url);
+    const answer = this.#mayWait(host)
+      ? await this.#counted(host, () =>
+          this.#gate.pass(url, () => inTime(timeout, (signal) => ask({ url, topic, signal }))),
+        )
+      : null;
     if (answer !== null) return answer;
     throw new StatusError(503, 'Too many urls are being asked now.', { code: 'unavailable' });
+  }
+
+  #mayWait(host: string): boolean {
+    const { maxWaiting, maxWaitingPerHost, maxQuestionsPerHost } = this.#options;
+    const ofHost = this.#ofHosts.get(host) ?? 0;
+    return this.#gate.waiting < maxWaiting && ofHost < maxQuestionsPerHost + maxWaitingPerHost;
+  }
+
+  async #counted<T>(host: string, work: () => Promise<T>): Promise<T> {
+    this.#ofHosts.set(host, (this.#ofHosts.get(host) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#ofHosts.get(host) ?? 0) - 1;
+      if (left > 0) this.#ofHosts.set(host, left);
+      else this.#ofHosts.delete(host);
+    }
   }
 }
 
@@ -133,6 +157,10 @@ async function inTime(timeout: number, ask: (signal: AbortSignal) => Promise<boo
   } finally {
     clearTimeout(timer);
   }
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.host ?? url;
 }
 
 function topicOf(pattern: Pattern): Bytes {

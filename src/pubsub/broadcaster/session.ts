@@ -19,6 +19,7 @@ import {
   type ToSubscriber,
 } from '../../wire/lonelyps-stateful.ts';
 import type { AuthConfig, Grant } from '../authorization/authorization.ts';
+import type { DictionaryTrainer } from '../compression/trainer.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import type { LiveDelivery, LiveSubscriber } from '../delivery/live.ts';
 import { type CollectedMessage, wholeMessage } from '../delivery/message.ts';
@@ -31,6 +32,7 @@ import { Inbound } from '../stateful/inbound.ts';
 import { type Come, Incoming } from '../stateful/incoming.ts';
 import { Outgoing } from '../stateful/outgoing.ts';
 import { nameOfPattern, type Pattern } from '../stores/store.ts';
+import { bytesOfPattern, isWithin, PATTERN_LIMITS, type PatternLimits } from '../topics/pattern-limits.ts';
 import { type CompressionOptions, SessionCompression } from './compression.ts';
 import { Deliveries } from './deliveries.ts';
 import type { LiveSubscription, LiveSubscriptions } from './live-subscriptions.ts';
@@ -44,10 +46,14 @@ export interface SessionOptions {
   /** Longer messages go to disk, bytes. */
   readonly spoolSize: number;
   readonly maxSubscriptions: number;
+  /** Of what it subscribes to. Default {@link PATTERN_LIMITS}. */
+  readonly patterns?: PatternLimits;
   /** Whether a webhook agrees that its messages come over this connection. Never rejects. */
   readonly wantsToBeServed: (url: string, connection: string) => Promise<boolean>;
   /** What it offers; false for no compression at all. */
   readonly compression: CompressionOptions | false;
+  /** Of all sessions. Default null: nothing is trained. */
+  readonly trainer?: DictionaryTrainer | null;
   /** Deliveries that may wait. */
   readonly maxWaiting: number;
   /** See {@link Deliveries}, ms. */
@@ -85,6 +91,7 @@ export class Session implements LiveSubscriber {
   readonly #pipe: Pipe;
   readonly #outgoing: Outgoing;
   readonly #subscriptions = new Map<string, LiveSubscription>();
+  #patternBytes = 0;
   readonly #serving = new Set<string>();
   readonly #incoming: Incoming<StreamStart>;
   readonly #configureTimer: ReturnType<typeof setTimeout>;
@@ -208,7 +215,15 @@ export class Session implements LiveSubscriber {
   }
 
   #opened(urls: ConnectionUrls, wanted: ToBroadcaster & { type: 'configure' }): Open {
-    const { auth, maxWaiting, deliveryTimeout, now, watch, compression: allowed } = this.#options;
+    const {
+      auth,
+      maxWaiting,
+      deliveryTimeout,
+      now,
+      watch,
+      compression: allowed,
+      trainer = null,
+    } = this.#options;
     const deliveries = new Deliveries({
       urls,
       outgoing: this.#outgoing,
@@ -225,7 +240,7 @@ export class Session implements LiveSubscriber {
     const compression = new SessionCompression(
       allowed || {},
       { ...wanted, enableZstd },
-      { now, onChange: (change) => deliveries.change(change) },
+      { now, trainer, onChange: (change) => deliveries.change(change) },
     );
     return { urls, deliveries, compression };
   }
@@ -235,8 +250,7 @@ export class Session implements LiveSubscriber {
     await this.#prove(message, subscribing(url, pattern));
     const name = nameOfPattern(pattern);
     if (this.#subscriptions.has(name)) throw invalid('it is subscribed to that already');
-    if (this.#subscriptions.size >= this.#options.maxSubscriptions)
-      throw invalid('it has too many subscriptions');
+    this.#requireFit(pattern);
     const confirmed = await this.#sign(confirming(url, pattern));
     // The answer is on its way before the first message.
     this.#answerInOrder(
@@ -244,7 +258,17 @@ export class Session implements LiveSubscriber {
         ? { type: 'confirm-subscribe-exact', topic: pattern.topic, ...confirmed }
         : { type: 'confirm-subscribe-glob', glob: pattern.glob, ...confirmed },
     );
-    if (!this.#ended) this.#subscriptions.set(name, this.#options.live.add(pattern, this));
+    if (this.#ended) return;
+    this.#subscriptions.set(name, this.#options.live.add(pattern, this));
+    this.#patternBytes += bytesOfPattern(pattern);
+  }
+
+  #requireFit(pattern: Pattern): void {
+    const { patterns = PATTERN_LIMITS, maxSubscriptions } = this.#options;
+    if (!isWithin(pattern, patterns)) throw invalid('its glob is longer, or costs more, than may be');
+    const bytes = this.#patternBytes + bytesOfPattern(pattern);
+    if (this.#subscriptions.size >= maxSubscriptions || bytes > patterns.maxPatternBytesPerUrl)
+      throw invalid('it has too many subscriptions');
   }
 
   async #unsubscribe(message: ToBroadcaster, pattern: Pattern, { urls }: Open): Promise<void> {
@@ -254,6 +278,7 @@ export class Session implements LiveSubscriber {
     const subscription = this.#subscriptions.get(name);
     if (!subscription) throw invalid('it is not subscribed to that');
     this.#subscriptions.delete(name);
+    this.#patternBytes -= bytesOfPattern(pattern);
     this.#options.live.remove(subscription);
     const confirmed = await this.#sign(confirming(url, pattern));
     this.#answerInOrder(

@@ -1,6 +1,7 @@
 /** All connected subscribers of a broadcaster. */
 
 import type { Pipe } from '../../platform/types.ts';
+import { DictionaryTrainer } from '../compression/trainer.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import type { Watch } from '../operations/watch.ts';
 import type { ResolvedBroadcasterOptions } from '../options.ts';
@@ -23,6 +24,8 @@ interface SessionsOptions {
 export class Sessions {
   readonly #context: SessionsOptions;
   readonly #sessions = new Set<Session>();
+  /** One for all: it trains one dictionary at a time, and lets so many wait. */
+  readonly #trainer = new DictionaryTrainer();
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(context: SessionsOptions) {
@@ -54,7 +57,9 @@ export class Sessions {
       maxMessage: limits.maxMessage,
       spoolSize: limits.spoolSize,
       maxSubscriptions: limits.maxSubscriptionsPerUrl,
+      patterns: limits,
       compression,
+      trainer: this.#trainer,
       wantsToBeServed,
       maxWaiting: limits.maxWaitingPerUrl,
       deliveryTimeout: limits.deliveryTimeout,
@@ -72,5 +77,6 @@ export class Sessions {
   async close(timeout: number): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.close(timeout)));
     clearInterval(this.#timer);
+    await this.#trainer.close();
   }
 }

@@ -28,6 +28,7 @@ import {
 } from '../../wire/lonelyps-stateless.ts';
 import { encodeSimpleTracing } from '../../wire/lonelyps-tracing.ts';
 import type { AuthConfig, Grant } from '../authorization/authorization.ts';
+import { isConnectionUrl } from '../authorization/connection-url.ts';
 import type { FanOut } from '../delivery/fan-out.ts';
 import { collectMessage } from '../delivery/message.ts';
 import { etagOf } from '../etag.ts';
@@ -234,7 +235,8 @@ export class StatelessRequests {
   }
 
   #requireWithin(pattern: Pattern): void {
-    if (!isWithin(pattern, this.#patterns)) throw refusal(413, 'The glob is longer, or costs more, than may be.');
+    if (!isWithin(pattern, this.#patterns))
+      throw refusal(413, 'The glob is longer, or costs more, than may be.');
   }
 
   #hasRoom({ patterns, bytes }: Share, pattern: Pattern): boolean {
@@ -248,6 +250,8 @@ export class StatelessRequests {
   }
 
   async #prove(header: string | null, tracing: Bytes, operation: SignedOperation): Promise<Grant> {
+    // What was signed for a message of a WebSocket is not remembered as used, and of no use here.
+    if ('url' in operation && isConnectionUrl(operation.url)) throw refusal(403, 'This url is a connection.');
     const judgement = await this.#options.auth.toBroadcaster.verify(header, { operation, tracing });
     if (typeof judgement === 'object') return judgement;
     switch (judgement) {

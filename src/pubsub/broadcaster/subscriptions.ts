@@ -2,7 +2,13 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import { etagOf } from '../etag.ts';
-import { nameOfPattern, type Pattern, type Subscription, type SubscriptionStore, type Wanted } from '../stores/store.ts';
+import {
+  nameOfPattern,
+  type Pattern,
+  type Subscription,
+  type SubscriptionStore,
+  type Wanted,
+} from '../stores/store.ts';
 import { bytesOfPattern } from '../topics/pattern-limits.ts';
 import { TopicIndex } from '../topics/topic-index.ts';
 
@@ -77,11 +83,23 @@ export class Subscriptions {
     await this.set(url, []);
   }
 
-  /** Makes a url's subscriptions just these; who is there before and after misses nothing in between. */
-  async set(url: string, wanted: readonly Wanted[]): Promise<void> {
-    const { added, removed } = await this.#store.set(url, wanted);
+  /**
+   * Makes a url's subscriptions just these; who is there before and after misses nothing in between.
+   *
+   * @param mayRemove asked of each that would be removed. Default: each may be.
+   * @returns false where one may not; nothing has changed then.
+   */
+  async set(
+    url: string,
+    wanted: readonly Wanted[],
+    mayRemove: (pattern: Pattern) => boolean = () => true,
+  ): Promise<boolean> {
+    const changed = await this.#store.set(url, wanted, mayRemove);
+    if (changed === null) return false;
+    const { added, removed } = changed;
     for (const subscription of added) this.#take(subscription);
     for (const subscription of removed) this.#drop(subscription);
+    return true;
   }
 
   /** The strong etag of what a url is subscribed to. */

@@ -7,8 +7,9 @@
 
 import type { Logger } from '../../app/message.ts';
 import { messageOf } from '../../errors.ts';
+import { shownUrl, withUrlsShown } from '../operations/shown-url.ts';
 import type { Watch } from '../operations/watch.ts';
-import type { Missed, SubscriptionStore } from '../stores/store.ts';
+import type { Missed, SubscriptionStore, UnderAnnouncement } from '../stores/store.ts';
 import type { DeliveryFormat } from './format.ts';
 import type { Gate } from './gate.ts';
 import type { Poster } from './poster.ts';
@@ -18,8 +19,14 @@ const LONGEST_EXPONENT = 10;
 const CONSTANT = 1000;
 const JITTER = 2000;
 const MOST_ATTEMPTS = 20;
-/** Announced at once in one sweep. */
-const PAGE = 1000;
+// Chosen.
+/** Looked up at once. */
+const PAGE = 200;
+/** Under way at one time, in all, and at one recovery url: one that hangs keeps others waiting for nothing. */
+const MOST_UNDER_WAY = 1000;
+const MOST_PER_RECOVERY = 8;
+/** What is under way is waited for when closing, and then for its end after it was given up, ms. */
+const CLOSE_TIMEOUT = 1000;
 
 export interface AnnouncerOptions {
   readonly store: SubscriptionStore;
@@ -38,44 +45,112 @@ export interface AnnouncerOptions {
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #timer: ReturnType<typeof setInterval>;
-  #sweeping: Promise<void> | null = null;
+  readonly #closing = new AbortController();
+  readonly #underWay = new Map<number, Promise<void>>();
+  /** How many are under way, by recovery url; the empty one is of those without. */
+  readonly #atRecovery = new Map<string, number>();
+  #beginning: Promise<void> | null = null;
+  /** Whether something is due that had no room. */
+  #hasMore = false;
+  #isClosed = false;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.sweep(), options.interval);
+    this.#timer = setInterval(() => void this.#begin(), options.interval);
     this.#timer.unref?.();
   }
 
-  /** Announces what is due; one sweep at a time. Never rejects: what fails is due again later. */
-  sweep(): Promise<void> {
-    this.#sweeping ??= this.#sweep()
+  /** Announces what is due, and waits until nothing is under way. Never rejects: what fails is due again later. */
+  async sweep(): Promise<void> {
+    await this.#begin();
+    while (this.#underWay.size > 0) {
+      await Promise.all(this.#underWay.values());
+      await this.#beginning;
+    }
+  }
+
+  /** Waits a second for what is under way, then gives it up: it is due at the next start. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#isClosed = true;
+    await this.#beginning;
+    await this.#end();
+    this.#closing.abort();
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, CLOSE_TIMEOUT);
+    await Promise.race([Promise.all(this.#underWay.values()), timer.promise]);
+    clearTimeout(timeout);
+  }
+
+  /** Begins what is due and has room, one look at a time; what ends makes room for more. */
+  #begin(): Promise<void> {
+    this.#beginning ??= this.#beginDue()
       .catch((error: unknown) =>
         this.#options.log.error({ error }, 'what was missed cannot be looked up now'),
       )
       .finally(() => {
-        this.#sweeping = null;
+        this.#beginning = null;
       });
-    return this.#sweeping;
+    return this.#beginning;
   }
 
-  /** Finishes the sweep under way. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#sweeping;
-  }
-
-  async #sweep(): Promise<void> {
+  async #beginDue(): Promise<void> {
     const { store, now } = this.#options;
-    const due = await store.dueMissed(now(), PAGE);
-    await Promise.all(due.map((missed) => this.#announce(missed)));
-    if (due.length === PAGE) await this.#sweep();
+    this.#hasMore = false;
+    let begun = 1;
+    while (begun > 0 && !this.#isClosed) {
+      const except = this.#except();
+      const due = await store.dueMissed(now(), PAGE, except);
+      begun = due.filter((missed) => this.#beginOne(missed)).length;
+      if (begun < due.length || except.recoveries.length > 0) this.#hasMore = true;
+    }
+  }
+
+  #except(): UnderAnnouncement {
+    const full = [...this.#atRecovery].filter(([, count]) => count >= MOST_PER_RECOVERY);
+    return { ids: [...this.#underWay.keys()], recoveries: full.map(([recovery]) => recovery) };
+  }
+
+  /** Whether there was room for it. */
+  #beginOne(missed: Missed): boolean {
+    const recovery = missed.subscription.recovery ?? '';
+    const count = this.#atRecovery.get(recovery) ?? 0;
+    if (this.#isClosed || count >= MOST_PER_RECOVERY || this.#underWay.size >= MOST_UNDER_WAY) return false;
+    this.#atRecovery.set(recovery, count + 1);
+    const announced = this.#announce(missed)
+      .catch((error: unknown) => this.#notKept(error))
+      .then(() => this.#ends(missed.id, recovery));
+    this.#underWay.set(missed.id, announced);
+    return true;
+  }
+
+  #ends(id: number, recovery: string): void {
+    const count = this.#atRecovery.get(recovery) ?? 0;
+    this.#underWay.delete(id);
+    if (count > 1) this.#atRecovery.set(recovery, count - 1);
+    else this.#atRecovery.delete(recovery);
+    // A look for each one that ends would cost more than to announce it.
+    const hasRoom = count <= 1 || this.#underWay.size === MOST_UNDER_WAY / 2;
+    if (this.#hasMore && hasRoom && !this.#isClosed) void this.#begin();
+  }
+
+  /** What became of it is on no disk: it is announced again. */
+  #notKept(error: unknown): void {
+    if (!this.#isClosed) this.#options.log.error({ error }, 'an announcement cannot be written down now');
   }
 
   async #announce(missed: Missed): Promise<void> {
     const { store, gate, now, log } = this.#options;
     const { recovery } = missed.subscription;
     // Who has no recovery url any more cannot be told.
-    const why = recovery === null ? '' : await gate.pass(recovery, () => this.#tell(missed, recovery));
+    const { signal } = this.#closing;
+    const why =
+      recovery === null ? '' : await gate.pass(recovery, () => this.#tell(missed, recovery), signal);
+    if (signal.aborted && why !== '') return; // given up by ourselves
     if (why === '') {
       this.#ended('announced', missed, '');
       return store.forgetMissed(missed);
@@ -83,7 +158,7 @@ export class Announcer {
     const failure = why ?? 'too many announcements to it are waiting';
     if (missed.attempts + 1 >= MOST_ATTEMPTS) {
       this.#ended('given-up', missed, failure);
-      const fields = { url: recovery, why: failure };
+      const fields = { url: shownUrl(recovery ?? ''), why: withUrlsShown(failure) };
       log.warn(fields, 'a subscriber could not be told that it has missed something; given up');
       return store.forgetMissed(missed);
     }
@@ -109,7 +184,8 @@ export class Announcer {
     try {
       const format = formatFor(url);
       const prepared = await format.prepareMissed(notice);
-      const answer = await poster.post(recovery, { ...prepared, signal: AbortSignal.timeout(timeout) });
+      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeout)]);
+      const answer = await poster.post(recovery, { ...prepared, signal });
       const outcome = await format.judgeMissed(notice, answer);
       return outcome.state === 'failed' ? outcome.why : '';
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex } from '../../bytes/text.ts';
 import { decodeTraceContext, encodeTraceContext } from '../../wire/trace-context.ts';
 import { shownTopic } from '../adapter.ts';
+import { shownUrl, withUrlsShown } from './shown-url.ts';
 
 /** `notify`: somebody tells a broadcaster. `deliver`: it tells one subscriber. `receive`: that one takes it. */
 type SpanName = 'notify' | 'deliver' | 'receive';
@@ -126,7 +127,9 @@ class ApiMessageSpan implements MessageSpan {
   }
 
   end(why = ''): void {
-    if (why !== '') this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: why });
+    if (why !== '') {
+      this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: withUrlsShown(why) });
+    }
     this.#span.end();
   }
 }
@@ -142,13 +145,6 @@ function attributesOf(
     'messaging.destination.name': shownTopic(topic),
     'messaging.message.id': encodeHex(identifier),
     'messaging.message.body.size': bytes,
-    ...(url === null ? {} : { 'url.full': withoutSecrets(url) }),
+    ...(url === null ? {} : { 'url.full': shownUrl(url) }),
   };
-}
-
-/** What is in a url besides its place may be for its owner alone. */
-function withoutSecrets(url: string): string {
-  if (!URL.canParse(url)) return '';
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }

@@ -5,10 +5,12 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import type { Database, SqlValue, Statement } from '../../platform/types.ts';
 import {
   type Missed,
+  MOST_MISSED,
   nameOfPattern,
   type Pattern,
   type Subscription,
   type SubscriptionStore,
+  type UnderAnnouncement,
   type UnderWay,
   type Wanted,
 } from './store.ts';
@@ -57,6 +59,41 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS sotto_under_way (id INTEGER PRIMARY KEY AUTOINCREMENT, topic BLOB NOT NULL);
 `;
 
+/**
+ * Who is gone is owed nothing, whoever deleted it: the original, or somebody by hand. Whoever gets its number would be
+ * owed it otherwise. What is there already is from before there were triggers.
+ */
+const DELETE_ORPHANS = `
+  CREATE TRIGGER IF NOT EXISTS sotto_exacts_gone AFTER DELETE ON httppubsub_subscription_exacts BEGIN
+    DELETE FROM sotto_missed WHERE kind = 'exact' AND subscription = OLD.id;
+  END;
+  CREATE TRIGGER IF NOT EXISTS sotto_globs_gone AFTER DELETE ON httppubsub_subscription_globs BEGIN
+    DELETE FROM sotto_missed WHERE kind = 'glob' AND subscription = OLD.id;
+  END;
+  DELETE FROM sotto_missed WHERE kind = 'exact' AND subscription NOT IN (SELECT id FROM httppubsub_subscription_exacts);
+  DELETE FROM sotto_missed WHERE kind = 'glob' AND subscription NOT IN (SELECT id FROM httppubsub_subscription_globs);
+`;
+
+/** What was missed, each with its subscription. */
+const OWED = `
+  sotto_missed AS missed
+  LEFT JOIN httppubsub_subscription_exacts AS exacts ON missed.kind = 'exact' AND exacts.id = missed.subscription
+  LEFT JOIN httppubsub_subscription_globs AS globs ON missed.kind = 'glob' AND globs.id = missed.subscription
+`;
+const IS_OWED = 'coalesce(exacts.id, globs.id) IS NOT NULL';
+const DUE = `
+  SELECT missed.id AS missed_id, missed.kind, missed.topic, missed.times, missed.attempts, missed.subscription AS id,
+    coalesce(exacts.url, globs.url) AS url, coalesce(exacts.exact, globs.glob) AS pattern,
+    coalesce(exacts.missed_url, globs.missed_url) AS missed_url
+  FROM ${OWED}
+  WHERE missed.next_at <= ? AND ${IS_OWED}
+    AND missed.id NOT IN (SELECT value FROM json_each(?))
+    AND coalesce(exacts.missed_url, globs.missed_url, '') NOT IN (SELECT value FROM json_each(?))
+  ORDER BY missed.next_at, missed.id LIMIT ?
+`;
+
+const NOTHING_ANNOUNCED: UnderAnnouncement = { ids: [], recoveries: [] };
+
 type Row = Record<string, SqlValue>;
 type Kind = Pattern['kind'];
 
@@ -71,9 +108,9 @@ interface Statements {
   readonly remove: Statement;
   readonly ofUrl: Statement;
   readonly page: Statement;
-  readonly one: Statement;
   readonly miss: Statement;
-  readonly forget: Statement;
+  /** Where no more topics are remembered. */
+  readonly missMore: Statement;
 }
 
 export class SqliteSubscriptionStore implements SubscriptionStore {
@@ -94,16 +131,15 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
   constructor(path: string) {
     const database = openDatabase(path);
     database.execute(SCHEMA);
+    database.execute(DELETE_ORPHANS);
     this.#database = database;
     this.#of = { exact: statementsFor(database, 'exact'), glob: statementsFor(database, 'glob') };
-    this.#dueMissed = database.prepare(
-      'SELECT * FROM sotto_missed WHERE next_at <= ? ORDER BY next_at, id LIMIT ?',
-    );
+    this.#dueMissed = database.prepare(DUE);
     this.#retryMissed = database.prepare(
       'UPDATE sotto_missed SET attempts = attempts + 1, next_at = ? WHERE id = ?',
     );
     this.#forgetMissed = database.prepare('DELETE FROM sotto_missed WHERE id = ? AND times = ?');
-    this.#countMissed = database.prepare('SELECT count(*) AS count FROM sotto_missed');
+    this.#countMissed = database.prepare(`SELECT count(*) AS count FROM ${OWED} WHERE ${IS_OWED}`);
     this.#insertUnderWay = database.prepare('INSERT INTO sotto_under_way (topic) VALUES (?) RETURNING id');
     this.#removeUnderWay = database.prepare('DELETE FROM sotto_under_way WHERE id = ?');
     this.#allUnderWay = database.prepare('SELECT id, topic FROM sotto_under_way ORDER BY id');
@@ -117,18 +153,22 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
     return this.#database.write(() => this.#remove(url, pattern));
   }
 
-  set(url: string, wanted: readonly Wanted[]): Promise<{ added: Subscription[]; removed: Subscription[] }> {
+  set(
+    url: string,
+    wanted: readonly Wanted[],
+    mayRemove: (pattern: Pattern) => boolean = () => true,
+  ): Promise<{ added: Subscription[]; removed: Subscription[] } | null> {
     return this.#database.write(() => {
       const before = this.#listNow(url);
       const names = (list: readonly Wanted[]): Set<string> =>
         new Set(list.map(({ pattern }) => nameOfPattern(pattern)));
       const [kept, known] = [names(wanted), names(before)];
+      const obsolete = before.filter(({ pattern }) => !kept.has(nameOfPattern(pattern)));
+      if (!obsolete.every(({ pattern }) => mayRemove(pattern))) return null;
       const added = wanted
         .filter(({ pattern }) => !known.has(nameOfPattern(pattern)))
         .flatMap((each) => this.#insert(url, each) ?? []);
-      const removed = before
-        .filter(({ pattern }) => !kept.has(nameOfPattern(pattern)))
-        .flatMap(({ pattern }) => this.#remove(url, pattern) ?? []);
+      const removed = obsolete.flatMap(({ pattern }) => this.#remove(url, pattern) ?? []);
       return { added, removed };
     });
   }
@@ -158,24 +198,26 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
     return this.#database.write(() => {
       for (const { subscription, topic } of missed) {
         const { id, url, pattern } = subscription;
-        this.#of[pattern.kind].miss.run(topic, nextAt, id, url, patternValue(pattern));
+        const { miss, missMore } = this.#of[pattern.kind];
+        const whose = [id, url, patternValue(pattern)] as const;
+        if (miss.run(topic, nextAt, ...whose) === 0) missMore.run(...whose);
       }
     });
   }
 
-  async dueMissed(now: number, limit: number): Promise<readonly Missed[]> {
+  async dueMissed(
+    now: number,
+    limit: number,
+    { ids, recoveries }: UnderAnnouncement = NOTHING_ANNOUNCED,
+  ): Promise<readonly Missed[]> {
     this.#database.flush();
-    return this.#dueMissed.all(now, limit).flatMap((row) => {
-      const kind: Kind = row.kind === 'glob' ? 'glob' : 'exact';
-      const found = this.#of[kind].one.get(row.subscription ?? null);
-      // What has been unsubscribed since is owed nothing; its rows go with it.
-      if (!found) return [];
-      const [id, times, attempts] = [row.id, row.times, row.attempts].map(Number);
-      const subscription = subscriptionOf(kind, found);
-      return [
-        { id: id ?? 0, times: times ?? 1, attempts: attempts ?? 0, topic: bytesIn(row.topic), subscription },
-      ];
-    });
+    return this.#dueMissed.all(now, JSON.stringify(ids), JSON.stringify(recoveries), limit).map((row) => ({
+      id: Number(row.missed_id),
+      times: Number(row.times),
+      attempts: Number(row.attempts),
+      topic: bytesIn(row.topic),
+      subscription: subscriptionOf(row.kind === 'glob' ? 'glob' : 'exact', row),
+    }));
   }
 
   async retryMissed({ id }: Missed, nextAt: number): Promise<void> {
@@ -213,11 +255,8 @@ export class SqliteSubscriptionStore implements SubscriptionStore {
   }
 
   #remove(url: string, pattern: Pattern): Subscription | null {
-    const statements = this.#of[pattern.kind];
-    const row = statements.remove.get(url, patternValue(pattern));
-    if (!row) return null;
-    statements.forget.run(row.id ?? null);
-    return subscriptionOf(pattern.kind, row);
+    const row = this.#of[pattern.kind].remove.get(url, patternValue(pattern));
+    return row ? subscriptionOf(pattern.kind, row) : null;
   }
 
   #listNow(url: string): Subscription[] {
@@ -238,14 +277,21 @@ function statementsFor(database: Database, kind: Kind): Statements {
     // SQLite orders blobs by their bytes and text by its UTF-8: just what etags need.
     ofUrl: database.prepare(`SELECT ${columns} FROM ${table} WHERE url = ? ORDER BY ${column}`),
     page: database.prepare(`SELECT ${columns} FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`),
-    one: database.prepare(`SELECT ${columns} FROM ${table} WHERE id = ?`),
     // A subscription that is gone is owed nothing, though another may have its number now.
     miss: database.prepare(
       `INSERT INTO sotto_missed (kind, subscription, topic, times, attempts, next_at)
-       SELECT '${kind}', id, ?, 1, 0, ? FROM ${table} WHERE id = ? AND url = ? AND ${column} = ?
-       ON CONFLICT DO UPDATE SET times = times + 1`,
+       SELECT '${kind}', id, ?1, 1, 0, ?2 FROM ${table} WHERE id = ?3 AND url = ?4 AND ${column} = ?5 AND (
+         EXISTS (SELECT 1 FROM sotto_missed WHERE kind = '${kind}' AND subscription = ?3 AND topic = ?1)
+         OR (SELECT count(*) FROM sotto_missed WHERE kind = '${kind}' AND subscription = ?3) < ${MOST_MISSED}
+       )
+       ON CONFLICT DO UPDATE SET times = times + 1, attempts = 0`,
     ),
-    forget: database.prepare(`DELETE FROM sotto_missed WHERE kind = '${kind}' AND subscription = ?`),
+    missMore: database.prepare(
+      `UPDATE sotto_missed SET times = times + 1, attempts = 0 WHERE id = (
+         SELECT max(missed.id) FROM sotto_missed AS missed JOIN ${table} AS owed ON owed.id = missed.subscription
+         WHERE missed.kind = '${kind}' AND owed.id = ? AND owed.url = ? AND owed.${column} = ?
+       )`,
+    ),
   };
 }
 

@@ -31,6 +31,16 @@ export interface Missed {
   readonly attempts: number;
 }
 
+/** What is not to be announced now. */
+export interface UnderAnnouncement {
+  /** Of what was missed. */
+  readonly ids: readonly number[];
+  readonly recoveries: readonly string[];
+}
+
+/** Topics that one subscription has missed, remembered: who is told of so many will look at everything anyway. */
+export const MOST_MISSED = 1000;
+
 /** A notification under way. */
 export interface UnderWay {
   readonly id: number;
@@ -46,20 +56,37 @@ export interface SubscriptionStore {
   subscribe(url: string, wanted: Wanted): Promise<Subscription | null>;
   /** @returns what was removed; null where there was nothing. */
   unsubscribe(url: string, pattern: Pattern): Promise<Subscription | null>;
-  /** Makes a url's subscriptions just these; what is there before and after is never away in between. */
-  set(url: string, wanted: readonly Wanted[]): Promise<{ added: Subscription[]; removed: Subscription[] }>;
+  /**
+   * Makes a url's subscriptions just these; what is there before and after is never away in between.
+   *
+   * @param mayRemove asked, at the moment of the change, of each that would be removed. Default: each may be.
+   * @returns null where one may not; nothing has changed then.
+   */
+  set(
+    url: string,
+    wanted: readonly Wanted[],
+    mayRemove?: (pattern: Pattern) => boolean,
+  ): Promise<{ added: Subscription[]; removed: Subscription[] } | null>;
   /** A url's subscriptions: topics ascending by bytes, then globs ascending by their UTF-8. */
   list(url: string): Promise<readonly Subscription[]>;
   /** Every subscription, in no order. */
   all(): AsyncIterable<Subscription>;
 
-  /** Remembers that a subscription missed a topic; once, however often it is missed before it is told. */
+  /**
+   * Remembers that a subscription missed a topic; once, however often it is missed before it is told. Its announcements
+   * are tried from their beginning again. Of one subscription {@link MOST_MISSED} topics are remembered; what it misses
+   * beyond them is counted with the newest of those, and its topic is not told.
+   */
   recordMissed(
     missed: readonly { subscription: Subscription; topic: Bytes }[],
     nextAt: number,
   ): Promise<void>;
-  /** What should be announced by now, the longest overdue first. */
-  dueMissed(now: number, limit: number): Promise<readonly Missed[]>;
+  /**
+   * What should be announced by now, the longest overdue first; nothing of subscriptions that are gone.
+   *
+   * @param except what is being announced, and recovery urls at which enough is. Default nothing.
+   */
+  dueMissed(now: number, limit: number, except?: UnderAnnouncement): Promise<readonly Missed[]>;
   /** An announcement failed: when the next one is due. */
   retryMissed(missed: Missed, nextAt: number): Promise<void>;
   /** It was announced, or given up. What was missed again meanwhile stays. */
