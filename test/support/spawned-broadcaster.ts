@@ -40,6 +40,10 @@ export class SpawnedBroadcaster implements AsyncDisposable {
     this.address = address;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
