@@ -24,6 +24,7 @@ interface MessagesOptions {
   readonly identity: Identity;
   readonly table: PeerTable;
   readonly header: OwnHeader;
+  readonly isBlocked: (id: PeerId) => boolean;
   readonly outboxFile: string | undefined;
   /** ms. */
   readonly timeout: number;
@@ -66,6 +67,7 @@ export class Messages {
    * @throws StatusError where it answers with a status; SottoError `unreachable`, `timeout`, `refused`.
    */
   ask(peer: SealedPeer, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+    this.#requireAllowed(peer.id);
     requireSettled(peer);
     return this.#clientFor(peer).request(route, body, {
       timeout: this.#options.timeout,
@@ -93,9 +95,10 @@ export class Messages {
    * Keeps a message until its peer takes it.
    *
    * @param keep ms.
-   * @throws SottoError `too_many_requests`, `invalid_body`.
+   * @throws SottoError `too_many_requests`, `invalid_body`, `refused`.
    */
   async keep(id: PeerId, route: string, body: unknown, keep: number, options: AskOptions): Promise<void> {
+    this.#requireAllowed(id);
     const { representation, bytes } = encodeBody(body, options.representation);
     const expiresAt = this.#options.now() + keep;
     await this.#outbox.add({ peer: id, route, representation, body: bytes, expiresAt });
@@ -124,6 +127,11 @@ export class Messages {
     await Promise.all([...clients, ...this.#retired].map((client) => client.close()));
     await Promise.allSettled(this.#delivering.values());
     this.#outbox.close();
+  }
+
+  #requireAllowed(id: PeerId): void {
+    if (this.#options.isBlocked(id))
+      throw new SottoError('refused', 'This peer is blocked; unblock it first.');
   }
 
   async #deliverAll(id: PeerId): Promise<void> {

@@ -8,7 +8,7 @@ import { sockets } from '#sockets';
 import type { Logger } from '../app/message.ts';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import type { GroupSeal } from '../envelope/group.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { DatagramSender, MulticastSocket } from '../platform/types.ts';
 import type { Counters } from '../sealed/counters.ts';
 import { RateLimiter } from '../transport/rate-limiter.ts';
@@ -86,8 +86,10 @@ export class Neighbourhood {
   readonly #rate = new RateLimiter(RATE, BURST);
   readonly #probes = new RateLimiter(PROBE_RATE, PROBE_BURST);
   readonly #quietProbes = new RateLimiter(PROBE_RATE, PROBE_BURST);
-  readonly #seen = new Seen(MOST_SESSIONS);
+  /** Sealed ones apart: what is plain may claim any session and number. */
+  readonly #seen = { plain: new Seen(MOST_SESSIONS), sealed: new Seen(MOST_SESSIONS) } as const;
   readonly #hostProbes = new RateLimiter(HOST_PROBE_RATE, HOST_PROBE_BURST);
+  readonly #quietHostProbes = new RateLimiter(HOST_PROBE_RATE, HOST_PROBE_BURST);
   readonly #greetings = new RateLimiter(GREETING_RATE, GREETING_BURST);
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #sockets: readonly MulticastSocket[] = [];
@@ -134,14 +136,18 @@ export class Neighbourhood {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 
-  /** To everybody. */
+  /** To everybody. @throws SottoError `frame_too_large` for what no datagram holds. */
   shout(frame: Bytes): void {
+    if (frame.length > MAX_STP_DATAGRAM) {
+      const text = `A broadcast of ${frame.length} bytes is over the limit of ${MAX_STP_DATAGRAM}.`;
+      throw new SottoError('frame_too_large', text);
+    }
     this.#send(frame);
   }
 
   /** A frame that came by TCP. */
-  heardByTcp(frame: StpFrame, host: string): void {
-    this.#hear(frame, host, 'tcp');
+  heardByTcp(frame: StpFrame, host: string): 'heard' | 'dropped' {
+    return this.#hear(frame, host, 'tcp');
   }
 
   /** By TCP, which also tells who is there: it answers by an announcement of its own, or asks. */
@@ -159,7 +165,9 @@ export class Neighbourhood {
     const now = performance.now();
     for (const event of table.expire()) events.emit(event);
     // Within their own bound: strangers cannot keep us from asking after friends.
-    for (const probe of table.quiet()) void this.#ask(probe, this.#quietProbes);
+    for (const probe of table.quiet()) {
+      void this.#ask(probe, this.#quietProbes, this.#quietHostProbes);
+    }
     if (now - this.#announcedAt >= options.announceEvery) this.#announce();
     if (options.legacy && now - this.#askedAt >= QUESTION_EVERY) {
       this.#askedAt = now;
@@ -214,7 +222,8 @@ export class Neighbourhood {
     if (namespace === undefined || namespace === ANNOUNCE_NAMESPACE) return;
     const { session, seq } = inner.header;
     // Each comes once for every interface that it came by, and again from whoever repeats it.
-    const isCopy = session !== undefined && seq !== undefined && !this.#seen.advance(session, seq);
+    const seen = this.#seen[isSealed ? 'sealed' : 'plain'];
+    const isCopy = session !== undefined && seq !== undefined && !seen.advance(session, seq);
     if (isCopy) return counters.add('repeated');
     this.#context.onBroadcast({ frame: inner, remote, isSealed });
   }
@@ -255,10 +264,10 @@ export class Neighbourhood {
     this.#context.onQuestion({ host, tcpPort: tcpport });
   }
 
-  async #ask(probe: Probe, limiter: RateLimiter = this.#probes): Promise<void> {
+  async #ask(probe: Probe, inAll = this.#probes, ofHost = this.#hostProbes): Promise<void> {
     const { table, events, ask, counters } = this.#context;
     const { id, place, publicKey } = probe;
-    if (!this.#hostProbes.take(place.host) || !limiter.take(ALL)) return counters.add('probe_limited');
+    if (!ofHost.take(place.host) || !inAll.take(ALL)) return counters.add('probe_limited');
     try {
       const proof = await ask(probe);
       if (this.#closed) return;

@@ -103,6 +103,7 @@ export class PeerNode implements AsyncDisposable {
       identity,
       table: this.#table,
       header,
+      isBlocked: (id) => this.#isBlocked(id),
       outboxFile,
       timeout,
       now: Date.now,
@@ -115,7 +116,7 @@ export class PeerNode implements AsyncDisposable {
       app: new NodeApp(app, this.#ownRoutes()),
       identity,
       header,
-      allow: (key) => key !== null && !this.#isBlocked(key),
+      allow: (key) => key !== null && !this.#isBlocked(peerIdOf(key)),
       onPlain: (frame, arrival) => this.#takePlain(frame, arrival),
       counters: this.#counters,
       log,
@@ -194,7 +195,7 @@ export class PeerNode implements AsyncDisposable {
    * @param peer one of {@link peers}, or what {@link find} takes.
    * @returns the handler's value; undefined from an original, which answers nothing, and for a message that is kept.
    * @throws StatusError where the peer answers with a status; SottoError `unreachable`, `timeout`, `refused` for a
-   * changed key, `invalid_argument`, `too_many_requests` where too much is kept.
+   * changed key or a blocked one, `invalid_argument`, `too_many_requests` where too much is kept.
    */
   async tell(
     peer: Peer | string,
@@ -292,7 +293,8 @@ export class PeerNode implements AsyncDisposable {
   }
 
   async #takePlain(frame: StpFrame, arrival: Arrival): Promise<void> {
-    this.#neighbourhood.heardByTcp(frame, arrival.host);
+    const heard = this.#neighbourhood.heardByTcp(frame, arrival.host);
+    if (heard === 'dropped') return;
     if (!this.#options.legacy) return this.#counters.add('plain_refused');
     await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
   }
@@ -319,8 +321,8 @@ export class PeerNode implements AsyncDisposable {
     return peer?.kind === 'sealed' && peer.isVerified;
   }
 
-  #isBlocked(key: PublicKey): boolean {
-    return this.#pins.get(peerIdOf(key))?.isBlocked ?? false;
+  #isBlocked(id: PeerId): boolean {
+    return this.#pins.get(id)?.isBlocked ?? false;
   }
 }
 

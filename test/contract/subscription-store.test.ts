@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
+import type { Subscription } from '../../src/pubsub/stores/store.ts';
 import { subscriptionStoreContract } from './subscription-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-subscriptions-'));
@@ -52,6 +53,47 @@ test('a file of the original is taken as it is', async () => {
   const [found] = await store.list('http://python/');
   assert.deepEqual(found?.pattern, { kind: 'exact', topic: encodeUtf8('foo') });
   await store.close();
+});
+
+test('what is owed to subscriptions that somebody deleted by hand belongs to nobody else, and counts for nothing', async () => {
+  const path = freshFile();
+  const store = new SqliteSubscriptionStore(path);
+  const patterns = [
+    { kind: 'glob', glob: '*' },
+    { kind: 'exact', topic: encodeUtf8('t') },
+  ] as const;
+  const subscribed = async (url: string): Promise<Subscription[]> => {
+    const added = patterns.map((pattern) => store.subscribe(url, { pattern, recovery: url }));
+    return (await Promise.all(added)).map((each) => each ?? assert.fail());
+  };
+  const missedBy = (list: readonly Subscription[]): { subscription: Subscription; topic: Uint8Array }[] =>
+    list.map((subscription) => ({ subscription, topic: encodeUtf8('t') }));
+  await store.recordMissed(missedBy(await subscribed('http://gone/')), 0);
+  const database = new DatabaseSync(path);
+  database.exec('DELETE FROM httppubsub_subscription_globs; DELETE FROM httppubsub_subscription_exacts');
+  assert.equal(await store.countMissed(), 0);
+  const heirs = await subscribed('http://later/');
+  assert.deepEqual(await store.dueMissed(0, 10), [], 'though it has their numbers');
+  // As files from before have them.
+  database.exec(`
+    DROP TRIGGER sotto_exacts_gone; DROP TRIGGER sotto_globs_gone;
+    INSERT INTO sotto_missed (kind, subscription, topic, times, attempts, next_at)
+      VALUES ('glob', 77, x'61', 1, 0, 0), ('exact', 77, x'61', 1, 0, 0);
+  `);
+  await store.recordMissed(missedBy(heirs), 1);
+  assert.equal((await store.dueMissed(1, 2)).length, 2, 'they take no place of others');
+  assert.equal(await store.countMissed(), 2);
+  await store.close();
+  await new SqliteSubscriptionStore(path).close();
+  assert.equal(database.prepare('SELECT count(*) AS count FROM sotto_missed').get()?.count, 2);
+  database.close();
+});
+
+test('a store that is closed says so, at once and to everybody', async () => {
+  const store = new SqliteSubscriptionStore(':memory:');
+  await store.close();
+  const asked = [store.begin(encodeUtf8('t')), store.begin(encodeUtf8('u'))];
+  for (const { status } of await Promise.allSettled(asked)) assert.equal(status, 'rejected');
 });
 
 test('a change that fails takes none of its neighbours with it', async () => {

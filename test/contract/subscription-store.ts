@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
 import {
+  MOST_MISSED,
   nameOfPattern,
   type Pattern,
   type Subscription,
@@ -200,6 +201,52 @@ export function subscriptionStoreContract(
       await store.recordMissed(missed, 0);
       await store.forgetMissed(due);
       assert.equal((await store.dueMissed(0, 1)).length, 1);
+      await store.close();
+    });
+
+    test('what is being announced, and what is for a recovery url that has enough, is not due besides', async () => {
+      const store = await make();
+      const [first, second] = [await added(store, exact('x'), RECOVERY), await added(store, glob('*'), null)];
+      const other = await store.subscribe(URL_B, wanted(exact('x'), URL_B));
+      assert.ok(other);
+      const topic = encodeUtf8('x');
+      const missed = [first, second, other].map((subscription) => ({ subscription, topic }));
+      await store.recordMissed(missed, 0);
+      const urls = async (ids: number[], recoveries: string[]): Promise<(string | null)[]> =>
+        (await store.dueMissed(0, 10, { ids, recoveries })).map(({ subscription }) => subscription.recovery);
+      assert.deepEqual(await urls([], []), [RECOVERY, null, URL_B]);
+      assert.deepEqual(await urls([], [RECOVERY]), [null, URL_B]);
+      const [due] = await store.dueMissed(0, 1);
+      assert.deepEqual(await urls([due?.id ?? 0], [URL_B]), [null]);
+      await store.close();
+    });
+
+    test('what is missed again is announced from the beginning', async () => {
+      const store = await make();
+      const missed = [{ subscription: await added(store, exact('x'), RECOVERY), topic: encodeUtf8('x') }];
+      await store.recordMissed(missed, 0);
+      const [due] = await store.dueMissed(0, 1);
+      assert.ok(due);
+      await store.retryMissed(due, 0);
+      assert.equal((await store.dueMissed(0, 1))[0]?.attempts, 1);
+      await store.recordMissed(missed, 0);
+      assert.equal((await store.dueMissed(0, 1))[0]?.attempts, 0);
+      await store.close();
+    });
+
+    test('of one subscription so many topics are remembered, and what is beyond is counted with the newest', async () => {
+      const store = await make();
+      const subscription = await added(store, glob('*'), RECOVERY);
+      const miss = (from: number, to: number): Promise<void> => {
+        const numbers = Array.from({ length: to - from }, (_, index) => from + index);
+        const missed = numbers.map((number) => ({ subscription, topic: encodeUtf8(`t${number}`) }));
+        return store.recordMissed(missed, 0);
+      };
+      await miss(0, MOST_MISSED + 3);
+      await miss(0, 1); // one of those that are remembered
+      assert.equal(await store.countMissed(), MOST_MISSED);
+      const due = await store.dueMissed(0, 2 * MOST_MISSED);
+      assert.deepEqual([due[0]?.times, due[1]?.times, due.at(-1)?.times], [2, 1, 4]);
       await store.close();
     });
 

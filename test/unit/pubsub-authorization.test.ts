@@ -118,6 +118,23 @@ describe('HMAC', () => {
     });
   }
 
+  test('what names a message of a connection is not remembered, as it is good once anyway; all else is', async () => {
+    const { toBroadcaster } = hmacAuth({ toBroadcaster: newSecret(), replays: new MemoryReplayStore(0) });
+    const verdict = async (operation: Authorized['operation']): Promise<string> => {
+      const signed = { operation, tracing: NO_BYTES };
+      return judge(toBroadcaster, await toBroadcaster.authorize(signed), signed);
+    };
+    const url = 'websocket:nonce:-1';
+    const identifier = new Uint8Array(4);
+    assert.equal(await verdict({ kind: 'confirm-receive', identifier, subscribers: 1, url }), 'ok');
+    assert.equal(await verdict({ kind: 'subscribe-glob', url, recovery: null, glob: '*' }), 'ok');
+    assert.equal(await verdict({ kind: 'serve', url: 'http://a/', connection: url }), 'ok');
+    assert.equal(await verdict({ kind: 'serve', url, connection: 'http://a/' }), 'unavailable');
+    assert.equal(await verdict({ kind: 'check', url: 'http://a/?websocket:' }), 'unavailable');
+    const sha512 = new Uint8Array(64);
+    assert.equal(await verdict({ kind: 'notify', topic: identifier, identifier, sha512 }), 'unavailable');
+  });
+
   test('what cannot be remembered is not believed', async () => {
     const secret = newSecret();
     const { toBroadcaster } = hmacAuth({ toBroadcaster: secret, replays: new MemoryReplayStore(1) });

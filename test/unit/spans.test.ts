@@ -148,6 +148,14 @@ describe('with an SDK', () => {
     assert.ok(!('url.full' in received.attributes));
   });
 
+  test('says why without what is in a url besides its place', () => {
+    start('deliver', null, SUBJECT).end(
+      'http://me:pw@a.example/r?key=1#x cannot be reached: "https://b/?k=2".',
+    );
+    const [failed] = finished();
+    assert.equal(failed?.status.message, 'http://a.example/r cannot be reached: "https://b/".');
+  });
+
   test('goes on with a trace from elsewhere, with its state', () => {
     const span = start('deliver', encodeTraceContext(REMOTE), SUBJECT);
     const tracing = decodeTraceContext(span.tracing);

@@ -20,6 +20,7 @@ import { RETRY_DEFAULTS, RetryPolicy } from '../../src/pubsub/delivery/retry.ts'
 import { Watch } from '../../src/pubsub/operations/watch.ts';
 import { SqliteSubscriptionStore } from '../../src/pubsub/stores/sqlite.ts';
 import type { SubscriptionStore } from '../../src/pubsub/stores/store.ts';
+import { PATTERN_LIMITS, type PatternLimits } from '../../src/pubsub/topics/pattern-limits.ts';
 import type { SignedOperation } from '../../src/wire/lonelyps-authorization.ts';
 import {
   decodeAnswer,
@@ -60,7 +61,11 @@ const NOBODY: Poster = { post: () => Promise.reject(new Error('nobody is there')
 
 function requestsOf(
   subscriptions: Subscriptions,
-  { auth = noneAuth(), maxPerUrl = 1000 }: { auth?: AuthConfig; maxPerUrl?: number } = {},
+  {
+    auth = noneAuth(),
+    maxPerUrl = 1000,
+    patterns = PATTERN_LIMITS,
+  }: { auth?: AuthConfig; maxPerUrl?: number; patterns?: PatternLimits } = {},
   store: SubscriptionStore = new SqliteSubscriptionStore(':memory:'),
 ): StatelessRequests {
   const gate = new Gate({ inAll: 10, perUrl: 10, waitingPerUrl: 10 });
@@ -89,6 +94,7 @@ function requestsOf(
     subscriptions,
     fanOut,
     maxPerUrl,
+    patterns,
     maxMessage: 100,
     spoolSize: 50,
   });
@@ -240,6 +246,54 @@ describe('beyond the vectors', () => {
         .status,
       200,
     );
+  });
+
+  test('what is set removes nothing that its key may not subscribe to', async () => {
+    const guest = { token: 'guest', subscribe: ['news/*'] };
+    const requests = await requestsWith(tokenAuth({ toBroadcaster: [{ token: 'boss' }, guest] }));
+    const set = async (topics: readonly string[], token: string): Promise<number> =>
+      (await post(requests, '/v1/set_subscriptions', setBody(topics).body, `Bearer ${token}`)).status;
+    assert.equal(await set(['news/a', 'secret'], 'boss'), 200);
+    assert.equal(await set([], 'guest'), 403);
+    assert.equal(await set(['news/b'], 'guest'), 403);
+    const url = encodeUtf8(URL_A);
+    const asked = concat(encodeUtf8('\0\0\0'), Uint8Array.of(url.length), url);
+    const { body } = await post(requests, '/v1/check_subscriptions', asked, 'Bearer guest');
+    const answer = decodeAnswer(body);
+    assert.deepEqual(answer.type === 'check' && answer.etag, setBody(['news/a', 'secret']).etag);
+  });
+
+  test('a glob that is too long or costs too much, and too much of what is not, is refused', async () => {
+    const subscriptions = await Subscriptions.open(new SqliteSubscriptionStore(':memory:'));
+    const patterns = { maxGlob: 40, maxPatternBytesPerUrl: 60 };
+    const requests = requestsOf(subscriptions, { patterns, maxPerUrl: 3 });
+    const subscribe = async (glob: string, url = URL_A): Promise<number> => {
+      const body = encodeSubscribeGlob({ url, glob, recovery: null, tracing: NO_BYTES });
+      return (await post(requests, '/v1/subscribe/glob', body)).status;
+    };
+    const set = async (globs: readonly string[]): Promise<number> =>
+      (await post(requests, '/v1/set_subscriptions', setBody([], globs).body)).status;
+    const [long, dear] = ['a'.repeat(41), '*a'.repeat(17)];
+    for (const glob of [long, dear]) {
+      assert.equal(await subscribe(glob), 413);
+      assert.equal(await set([glob]), 413);
+    }
+    assert.equal(await set(['a'.repeat(40), 'b'.repeat(21)]), 413);
+    assert.deepEqual(await Promise.all(['a', 'b'].map((glob) => subscribe(glob.repeat(40)))), [200, 413]);
+    assert.equal(await subscribe('b'.repeat(40), 'http://other/'), 200);
+    assert.equal(await subscribe('a'.repeat(40)), 409, 'what is there needs no room');
+    assert.deepEqual([await subscribe('x'), await subscribe('y'), await subscribe('z')], [200, 200, 413]);
+    assert.equal(await subscribe('x'), 409);
+    await subscriptions.removeUrl(URL_A);
+    assert.equal(subscriptions.size, 1);
+    assert.equal(await subscribe('b'.repeat(40)), 200);
+  });
+
+  test('what was signed for a connection is of no use over HTTP', async () => {
+    const requests = await requestsWith(noneAuth());
+    const url = 'websocket:nonce:-1';
+    const body = encodeSubscribeGlob({ url, glob: '*', recovery: null, tracing: NO_BYTES });
+    assert.equal((await post(requests, '/v1/subscribe/glob', body)).status, 403);
   });
 
   test('a list longer than one url may have is refused before it is kept', async () => {

@@ -53,6 +53,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
   #socket: BoundSocket | null = null;
   #closed: Promise<void> | null = null;
   #isEnding = false;
+  #late: ReturnType<typeof setInterval> | undefined;
 
   /**
    * Reads the subscriptions, tells of what an earlier process had begun, then listens where it should.
@@ -81,6 +82,8 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     const broadcaster = new Broadcaster(resolved, { subscriptions, live, road, watch });
     sessions = broadcaster.#sessions;
     try {
+      broadcaster.#late = setInterval(() => void broadcaster.#fanOut.recordLate(), resolved.sweepInterval);
+      broadcaster.#late.unref?.();
       await broadcaster.#fanOut.recover();
       if (resolved.listen) await broadcaster.#listen(resolved.listen);
     } catch (error) {
@@ -208,6 +211,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
   async #close(): Promise<void> {
     if (this.#socket) await delay(this.#options.drainTime);
     this.#isEnding = true;
+    clearInterval(this.#late);
     const done = Promise.allSettled([...this.#answering, this.#sessions.close(CLOSE_TIMEOUT)]);
     await within(CLOSE_TIMEOUT, () => done).catch(() => {}); // some hang on somebody
     await this.#fanOut.close(); // what is still being posted is announced as missed at the next start

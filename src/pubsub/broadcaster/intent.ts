@@ -159,8 +159,9 @@ async function inTime(timeout: number, ask: (signal: AbortSignal) => Promise<boo
   }
 }
 
+/** All ports of a host are one host, as for deliveries. */
 function hostOf(url: string): string {
-  return URL.parse(url)?.host ?? url;
+  return URL.parse(url)?.hostname ?? url;
 }
 
 function topicOf(pattern: Pattern): Bytes {

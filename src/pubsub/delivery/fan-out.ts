@@ -11,8 +11,9 @@ import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { codeOf } from '../../errors.ts';
 import { delay } from '../../transport/backoff.ts';
 import type { Subscriptions } from '../broadcaster/subscriptions.ts';
+import { shownUrl, withUrlsShown } from '../operations/shown-url.ts';
 import type { Watch } from '../operations/watch.ts';
-import type { Subscription, SubscriptionStore } from '../stores/store.ts';
+import type { Subscription, SubscriptionStore, UnderWay } from '../stores/store.ts';
 import type { DeadUrls } from './dead-urls.ts';
 import { Deadline } from './deadline.ts';
 import { type DeliveryFormat, failed, failedBy, type Outcome } from './format.ts';
@@ -85,6 +86,8 @@ export class FanOut {
   readonly #options: FanOutOptions;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  /** What the store could not take note of. */
+  #unrecorded: UnderWay[] = [];
 
   constructor(options: FanOutOptions) {
     this.#options = options;
@@ -134,19 +137,35 @@ export class FanOut {
     const underWay = await store.begin(topic);
     const webhooks = byUrl(subscriptions.match(topic));
     const outcomes = await Promise.all(webhooks.map((webhook) => this.#deliver(webhook, notification)));
-    await this.#settle(webhooks, outcomes, topic);
-    await store.end(underWay);
+    try {
+      await this.#settle(webhooks, outcomes, topic);
+      await store.end(underWay);
+    } catch (error) {
+      this.#unrecorded.push(underWay);
+      throw error;
+    }
     for (const outcome of outcomes) tally.expect()(outcome);
   }
 
   /** Whom an earlier process had begun to notify has missed it, as far as anybody can tell. */
   async recover(): Promise<void> {
-    const { store, subscriptions } = this.#options;
-    for (const underWay of await store.unfinished()) {
-      await this.#recordMissed(subscriptions.match(underWay.topic), underWay.topic);
-      await store.end(underWay);
-      this.#options.watch.onEvent('notification_recovered');
+    for (const underWay of await this.#options.store.unfinished()) await this.#recordAll(underWay);
+  }
+
+  /** The same for what the store was away for; to be called now and then. Never rejects. */
+  async recordLate(): Promise<void> {
+    const late = this.#unrecorded;
+    this.#unrecorded = [];
+    for (const underWay of late) {
+      await this.#recordAll(underWay).catch(() => this.#unrecorded.push(underWay));
     }
+  }
+
+  async #recordAll(underWay: UnderWay): Promise<void> {
+    const { store, subscriptions, watch } = this.#options;
+    await this.#recordMissed(subscriptions.match(underWay.topic), underWay.topic);
+    await store.end(underWay);
+    watch.onEvent('notification_recovered');
   }
 
   async #settle(webhooks: readonly Webhook[], outcomes: readonly Outcome[], topic: Bytes): Promise<void> {
@@ -177,7 +196,9 @@ export class FanOut {
     const { outcome, tries } = await this.#deliverByPost(url, watched?.notification ?? notification);
     watched?.end(outcome, tries);
     watch.onEvent(`delivery_${outcome.state}`);
-    if (outcome.state === 'failed') log.debug({ url, why: outcome.why }, 'a delivery failed');
+    if (outcome.state === 'failed') {
+      log.debug({ url: shownUrl(url), why: withUrlsShown(outcome.why) }, 'a delivery failed');
+    }
     return outcome;
   }
 
