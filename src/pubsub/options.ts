@@ -27,7 +27,7 @@ export interface BroadcasterLimits {
   readonly maxSubscriptionsPerUrl: number;
   /** The longest glob, bytes; how many stars and sets one may have is fixed. Default 1024. */
   readonly maxGlob: number;
-  /** All topics and globs of one url, or of one WebSocket, bytes. Default 16 MiB. */
+  /** All topics and globs of one url, or of one WebSocket, bytes. Default 4 MiB. */
   readonly maxPatternBytesPerUrl: number;
   /** Deliveries at one time, in all. Default 256. */
   readonly maxDeliveries: number;

@@ -75,6 +75,8 @@ test('a receiver of Standard Webhooks verifies what it gets, at every try, and i
   await using broadcaster = await broadcasting({ standardWebhooks });
   const recovery = `${receiver.url}/missed`;
   await callsTo(broadcaster).subscribe(`${receiver.url}/orders`, { pattern: ORDERS, recovery });
+  const others: Pattern = { kind: 'glob', glob: 'other/*' };
+  await callsTo(broadcaster).subscribe(`${receiver.url}/orders`, { pattern: others, recovery });
   await using notifier = await Subscriber.connect({ broadcasters: broadcaster.address });
 
   receiver.status = () => (receiver.posted.length < 3 ? 503 : 204);
@@ -90,7 +92,7 @@ test('a receiver of Standard Webhooks verifies what it gets, at every try, and i
 
   receiver.status = () => 410;
   await notifier.notify('orders', '{"order":3}');
-  assert.equal(broadcaster.subscriptions, 0, '410 unsubscribes');
+  assert.equal(broadcaster.subscriptions, 0, '410 unsubscribes, and from everything');
 });
 
 test('a url that is gone loses its subscriptions where the broadcaster is told to clean up', async () => {

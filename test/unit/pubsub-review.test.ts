@@ -181,6 +181,23 @@ describe('announcements', () => {
     await store.close();
   });
 
+  test('that cannot be written down are not made again and again', async () => {
+    let posted = 0;
+    const poster: Poster = {
+      post: () => {
+        posted += 1;
+        return Promise.resolve({ status: 200, body: EMPTY });
+      },
+    };
+    const { store, announcer } = await setUp({ 'http://well/': 30 }, poster);
+    store.forgetMissed = () => Promise.reject(new Error('the disk is full'));
+    await announcer.sweep();
+    await turn();
+    assert.equal(posted, 8);
+    await announcer.close();
+    await store.close();
+  });
+
   test('that are not given up when asked are not waited for', async () => {
     const { store, announcer } = await setUp({ 'http://hangs/': 1 }, { post: () => new Promise(() => {}) });
     void announcer.sweep();

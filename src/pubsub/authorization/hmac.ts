@@ -102,6 +102,7 @@ function codeOf(
 /** What names the url of one message is good once anyway: nobody expects that url a second time. */
 function isGoodOnce(operation: SignedOperation): boolean {
   if ('connection' in operation) return isConnectionUrl(operation.connection);
+  if (operation.kind === 'missed') return isConnectionUrl(operation.recovery);
   return 'url' in operation && isConnectionUrl(operation.url);
 }
 

@@ -112,7 +112,7 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     const wantsToBeServed = serveQuestion(options);
     this.#sessions = new Sessions({ options, fanOut, live, watch, wantsToBeServed });
     const intent = intentCheck(options, road);
-    const bounds = { maxPerUrl, maxMessage, spoolSize };
+    const bounds = { maxPerUrl, maxMessage, spoolSize, patterns: limits };
     this.#requests = new StatelessRequests({ ...bounds, intent, subscriptions, auth, fanOut, now, log });
     this.#operations = {
       access: options.operations,

@@ -52,16 +52,22 @@ export class Announcer {
   #beginning: Promise<void> | null = null;
   /** Whether something is due that had no room. */
   #hasMore = false;
+  /** Whether the store could not keep what became of one: what it gives may have been announced a moment ago. */
+  #isStuck = false;
   #isClosed = false;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#begin(), options.interval);
+    this.#timer = setInterval(() => {
+      this.#isStuck = false;
+      void this.#begin();
+    }, options.interval);
     this.#timer.unref?.();
   }
 
   /** Announces what is due, and waits until nothing is under way. Never rejects: what fails is due again later. */
   async sweep(): Promise<void> {
+    this.#isStuck = false;
     await this.#begin();
     while (this.#underWay.size > 0) {
       await Promise.all(this.#underWay.values());
@@ -102,7 +108,7 @@ export class Announcer {
     const { store, now } = this.#options;
     this.#hasMore = false;
     let begun = 1;
-    while (begun > 0 && !this.#isClosed) {
+    while (begun > 0 && !this.#isClosed && !this.#isStuck) {
       const except = this.#except();
       const due = await store.dueMissed(now(), PAGE, except);
       begun = due.filter((missed) => this.#beginOne(missed)).length;
@@ -138,8 +144,9 @@ export class Announcer {
     if (this.#hasMore && hasRoom && !this.#isClosed) void this.#begin();
   }
 
-  /** What became of it is on no disk: it is announced again. */
+  /** What became of it is on no disk: it is announced again, but not before the next sweep. */
   #notKept(error: unknown): void {
+    this.#isStuck = true;
     if (!this.#isClosed) this.#options.log.error({ error }, 'an announcement cannot be written down now');
   }
 

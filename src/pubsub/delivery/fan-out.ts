@@ -172,9 +172,16 @@ export class FanOut {
     const thoseWho = (state: Outcome['state']): Webhook[] =>
       webhooks.filter((_webhook, index) => outcomes[index]?.state === state);
     await this.#recordMissed(thoseWho('failed').flat(), topic);
-    for (const { url, pattern } of thoseWho('unsubscribed').flat()) {
-      await this.#options.subscriptions.unsubscribe(url, pattern);
+    for (const [index, webhook] of webhooks.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.state === 'unsubscribed') await this.#unsubscribe(webhook, outcome.isGone ?? false);
     }
+  }
+
+  async #unsubscribe(webhook: Webhook, isGone: boolean): Promise<void> {
+    const { subscriptions } = this.#options;
+    if (isGone) return subscriptions.removeUrl(webhook[0].url);
+    for (const { url, pattern } of webhook) await subscriptions.unsubscribe(url, pattern);
   }
 
   async #recordMissed(subscriptions: readonly Subscription[], topic: Bytes): Promise<void> {
@@ -235,7 +242,7 @@ export class FanOut {
       if (outcome === TOO_MANY) return { outcome, tries: tries - 1 };
       if (dead?.note(url, outcome)) {
         watch.onEvent('url_dead');
-        return { outcome: { state: 'unsubscribed' }, tries };
+        return { outcome: { state: 'unsubscribed', isGone: true }, tries };
       }
       if (this.#closing.signal.aborted) return { outcome, tries };
       const pause = retry.pause(outcome, { tries, elapsed: now() - begun, now: now() });

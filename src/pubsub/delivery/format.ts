@@ -29,7 +29,8 @@ export type Fault =
 /** What became of a delivery. */
 export type Outcome =
   | { readonly state: 'received'; readonly subscribers: number }
-  | { readonly state: 'unsubscribed' }
+  /** Of what the message was for; where the url is gone, of everything. */
+  | { readonly state: 'unsubscribed'; readonly isGone?: boolean }
   | { readonly state: 'failed'; readonly why: string; readonly fault?: Fault };
 
 export interface DeliveryFormat {

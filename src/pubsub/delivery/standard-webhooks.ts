@@ -176,7 +176,7 @@ function keyOf(secret: string): Bytes {
 function judged(answer: Answer): Outcome {
   const { status } = answer;
   if (status >= 200 && status < 300) return { state: 'received', subscribers: 1 };
-  if (status === UNSUBSCRIBED) return { state: 'unsubscribed' };
+  if (status === UNSUBSCRIBED) return { state: 'unsubscribed', isGone: true };
   return failedByStatus(`it answered with status ${status}`, answer);
 }
 

@@ -13,7 +13,7 @@ export interface PatternLimits {
 
 export const PATTERN_LIMITS: PatternLimits = {
   maxGlob: 1024,
-  maxPatternBytesPerUrl: 16 * 1024 * 1024,
+  maxPatternBytesPerUrl: 4 * 1024 * 1024,
 };
 
 /** Of a topic, or of a glob's UTF-8. */
