@@ -6,6 +6,7 @@ import { addCallCommand } from './call.ts';
 import { addDeliveriesCommand } from './deliveries.ts';
 import { addKeyCommands } from './keys.ts';
 import { addLookupCommands } from './lookup.ts';
+import { addPeerCommands } from './peers.ts';
 import { addPubsubCommands } from './pubsub.ts';
 import { addServeCommands } from './serve.ts';
 import { EXIT, printError } from './terminal.ts';
@@ -50,6 +51,7 @@ function createProgram(): Command {
   addKeyCommands(program);
   addLookupCommands(program);
   addPubsubCommands(program);
+  addPeerCommands(program);
   addTopicKeyCommands(program);
   addDeliveriesCommand(program);
   inheritSettings(program);

@@ -189,7 +189,7 @@ describe('an answer', () => {
     for (const status of [200, 201, 202, 204, 299]) {
       assert.deepEqual(await judge(status), { state: 'received', subscribers: 1 });
     }
-    assert.deepEqual(await judge(410), { state: 'unsubscribed' });
+    assert.deepEqual(await judge(410), { state: 'unsubscribed', isGone: true });
     for (const status of [301, 307, 400, 401, 404, 500, 503]) {
       assert.deepEqual(await judge(status, '5'), {
         state: 'failed',
