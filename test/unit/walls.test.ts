@@ -36,7 +36,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
   pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '@opentelemetry/api'],
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', 'zod'],
-  cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', 'commander', 'pino'],
+  cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', '#files', 'commander', 'pino'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 

@@ -10,7 +10,7 @@ import type { Spool, StoredFile } from '../types.ts';
 import { primitives } from './crypto.ts';
 
 /** Read at once, bytes. */
-const PIECE = 256 * 1024;
+const PIECE = 64 * 1024;
 
 /** @throws SottoError `file_unwritable`. */
 export async function openSpool(folder: string = tmpdir()): Promise<Spool> {

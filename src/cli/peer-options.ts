@@ -1,0 +1,142 @@
+/** What all commands about peers take, and the node that they start with it. */
+
+import { mkdir, open } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { files } from '#files';
+import type { App } from '../app/app.ts';
+import type { Logger } from '../app/message.ts';
+import { decodeUtf8 } from '../bytes/text.ts';
+import { codeOf, SottoError } from '../errors.ts';
+import { PeerNode } from '../peers/node.ts';
+import type { FileOptions, PeerNodeOptions } from '../peers/options.ts';
+import { wholeNumber } from './call.ts';
+import { ownIdentity } from './keys.ts';
+import { createLog } from './log.ts';
+import type { OutputOptions } from './terminal.ts';
+
+export interface PeerOptions extends OutputOptions {
+  readonly identity: string;
+  readonly user?: string;
+  readonly group?: string;
+  readonly port?: number;
+  readonly udpPort?: number;
+  readonly interface?: readonly string[];
+  readonly peer?: readonly string[];
+  readonly groupSecret?: string;
+  readonly hidden?: boolean;
+  readonly legacy?: boolean;
+  readonly pins: string;
+}
+
+/** Beyond what the user has chosen. */
+export interface PeerExtras {
+  readonly files?: FileOptions;
+  /** Default: warnings on stderr. */
+  readonly log?: Logger;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Adds what all have in common, and the example. */
+export function withPeerOptions(command: Command, example: string): Command {
+  return command
+    .option('--identity <file>', 'who you are; made where it is missing', '.sotto/identity.key')
+    .option('--user <name>', 'the name that others see (default: your login)')
+    .option('--group <address>', 'the multicast group (default: 224.0.0.109)')
+    .option(
+      '--port <number>',
+      'for messages to you, by TCP (default: 57001, or any that is free)',
+      wholeNumber,
+    )
+    .option('--udp-port <number>', 'of the group (default: 57000)', wholeNumber)
+    .option('--interface <name...>', 'look on these networks alone (default: all)')
+    .option('--peer <host...>', 'HOST or HOST:PORT of peers that multicast does not reach')
+    .option('--group-secret <file>', 'seal broadcasts with the text in this file, which is yours alone')
+    .option('--hidden', 'let nobody outside the group know that you are there; needs --group-secret')
+    .option('--legacy', 'speak with the original STP programs too, which seal nothing that lasts')
+    .option('--pins <file>', 'keys that you have met, trusted or blocked', '.sotto/peers.json')
+    .option('--json', 'print JSON')
+    .addHelpText('after', `\nExample:\n  ${example}`);
+}
+
+/** Up, announced, and with the messages at hand that wait for others. */
+export async function startPeer(app: App, options: PeerOptions, extras: PeerExtras = {}): Promise<PeerNode> {
+  const { log = createLog('warn'), files: accepted } = extras;
+  const identity = await ownIdentity(options.identity);
+  const outboxFile = await privateOutbox(dirname(options.pins));
+  return PeerNode.start(app, {
+    ...{ identity, log, user: ownName(options), pinFile: options.pins },
+    outboxFile,
+    ...(accepted === undefined ? {} : { files: accepted }),
+    ...(await networkOptions(options)),
+  });
+}
+
+/** Messages lie in it as they were typed. */
+async function privateOutbox(folder: string): Promise<string> {
+  const file = join(folder, 'outbox.db');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const handle = await open(file, 'a', 0o600);
+  await handle.close();
+  return file;
+}
+
+async function networkOptions(options: PeerOptions): Promise<Omit<PeerNodeOptions, 'identity'>> {
+  const { group, port, udpPort, interface: interfaces, peer, groupSecret, hidden, legacy } = options;
+  return {
+    ...(group === undefined ? {} : { group }),
+    ...(port === undefined ? {} : { tcpPort: port }),
+    ...(udpPort === undefined ? {} : { udpPort }),
+    ...(interfaces === undefined ? {} : { interfaces }),
+    ...(peer === undefined ? {} : { staticPeers: peer }),
+    ...(groupSecret === undefined ? {} : { groupSecret: await readSecret(groupSecret) }),
+    ...(hidden === undefined ? {} : { hidden }),
+    ...(legacy === undefined ? {} : { legacy }),
+  };
+}
+
+/** @throws SottoError `key_file_exposed` for a file that others can use, `key_file_missing`. */
+async function readSecret(file: string): Promise<string> {
+  const content = await files.readPrivate(file).catch((cause: unknown) => {
+    if (codeOf(cause) !== 'key_file_missing') throw cause;
+    const text = `${file} does not exist; make it with: (umask 077; openssl rand -hex 16 > ${file})`;
+    throw new SottoError('key_file_missing', text, { cause });
+  });
+  return decodeUtf8(content).trim();
+}
+
+/** A process may run as somebody who has no name. */
+export function ownName({ user }: Pick<PeerOptions, 'user'>): string {
+  if (user !== undefined) return user;
+  try {
+    return userInfo().username || 'sotto';
+  } catch {
+    return process.env.USER || 'sotto';
+  }
+}
+
+/** @returns ms. */
+function seconds(text: string): number {
+  if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return Math.round(Number(text) * 1000);
+  throw new InvalidArgumentError('It must be a number of seconds.');
+}
+
+/** @param usual seconds. */
+export function waitOption(text: string, usual: number): Option {
+  return new Option('--wait <seconds>', text).argParser(seconds).default(usual * 1000, String(usual));
+}
+
+/** @returns ms. */
+export function duration(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  if (count !== undefined) return Number(count) * (UNITS[unit] ?? 0);
+  throw new InvalidArgumentError('It must be like 30s, 15m, 1h or 7d.');
+}
