@@ -5,7 +5,7 @@ import type { PeerId } from '../peer.ts';
 import type { Pins } from '../pins.ts';
 
 /** Bounds, so that a flood takes no more memory than a crowd. */
-export interface PeerTableLimits {
+interface PeerTableLimits {
   /** Peers in all. Default 1000. */
   readonly peers: number;
   /** Of these not verified, originals among them. Default 256. */
