@@ -37,7 +37,7 @@ const DOOR_LIMITS: SealedLimits = {
   maxPacket: LIMITS.maxPacket + HEADER_ROOM,
   maxInFlightPerConnection: 1,
   packetTimeout: FRAME_TIMEOUT,
-  idleTimeout: 60_000,
+  idleTimeout: FRAME_TIMEOUT,
 };
 const CLOSE_TIMEOUT = 5000;
 

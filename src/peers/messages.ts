@@ -66,7 +66,7 @@ export class Messages {
    *
    * @throws StatusError where it answers with a status; SottoError `unreachable`, `timeout`, `refused`.
    */
-  ask(peer: SealedPeer, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+  async ask(peer: SealedPeer, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
     this.#requireAllowed(peer.id);
     requireSettled(peer);
     return this.#clientFor(peer).request(route, body, {

@@ -74,7 +74,15 @@ const TICK = 1000;
 /** Sessions whose broadcasts are told from their copies. */
 const MOST_SESSIONS = 2048;
 /** Nothing that such a frame brings is taken. */
-const UNWANTED: ReadonlySet<DropReason> = new Set(['malformed', 'forged-id', 'blocked', 'self', 'downgrade']);
+const UNWANTED: ReadonlySet<DropReason> = new Set([
+  'malformed',
+  'forged-id',
+  'incomplete',
+  'self',
+  'blocked',
+  'downgrade',
+  'legacy-off',
+]);
 /** Originals are asked as often as they ask, ms. */
 const QUESTION_EVERY = 180_000;
 const DEFAULT_TCP_PORT = 57_001;
@@ -94,7 +102,7 @@ export class Neighbourhood {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #sockets: readonly MulticastSocket[] = [];
   #announcedAt = 0;
-  #askedAt = 0;
+  #askedAt = Number.NEGATIVE_INFINITY;
   #hasWarnedOfTwin = false;
   #closed = false;
 

@@ -281,7 +281,7 @@ export class PeerNode implements AsyncDisposable {
     ]);
   }
 
-  #askById(id: PeerId, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+  async #askById(id: PeerId, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
     const peer = this.#table.get(id);
     if (peer?.kind !== 'sealed') throw new SottoError('unreachable', 'That peer is not there now.');
     return this.#messages.ask(peer, route, body, { ...options, once: false });

@@ -1,6 +1,7 @@
 /** Sealed packets as the bodies of STP frames: both ends see them as packets that came by themselves. */
 
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
+import { codeOf, SottoError } from '../errors.ts';
 import type { Roads } from '../sealed/packet-client.ts';
 import { LineLink } from '../transport/lines.ts';
 import type { Arrival, ConnectOptions, Link, LinkEvents, Transport } from '../transport/transport.ts';
@@ -92,8 +93,13 @@ class SealedLink implements Link {
     return this.#link.lastError;
   }
 
-  send(packet: Bytes, signal: AbortSignal): Promise<void> {
-    return this.#link.send(encodeStpFrame({ header: this.#header(SEALED_NAMESPACE), body: packet }), signal);
+  async send(packet: Bytes, signal: AbortSignal): Promise<void> {
+    const frame = encodeStpFrame({ header: this.#header(SEALED_NAMESPACE), body: packet });
+    try {
+      await this.#link.send(frame, signal);
+    } catch (error) {
+      throw codeOf(error) === 'refused' ? unanswered(this.url, error) : error;
+    }
   }
 
   reset(): void {
@@ -103,6 +109,12 @@ class SealedLink implements Link {
   close(): Promise<void> {
     return this.#link.close();
   }
+}
+
+/** A peer that closes, or is busy, ends connections too: it may answer another time. */
+function unanswered(url: string, cause: unknown): SottoError {
+  const text = `${url} closed the connection without an answer: it is closing or busy, or wants to hear nothing of us.`;
+  return new SottoError('unreachable', text, { cause });
 }
 
 /** A place as a road's name: an address may have a scope, for which URLs have no form. */
