@@ -34,6 +34,11 @@ export class Deadline {
     return { length, chunks: () => this.#chunksOf(body) };
   }
 
+  /** It is over now. */
+  giveUp(): void {
+    this.#controller.abort(new DOMException('It was given up.', 'AbortError'));
+  }
+
   /** It is done. */
   end(): void {
     clearTimeout(this.#timer);

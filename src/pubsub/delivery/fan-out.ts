@@ -86,6 +86,8 @@ export class FanOut {
   readonly #options: FanOutOptions;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  /** Of what is being posted. */
+  readonly #deadlines = new Set<Deadline>();
   /** What the store could not take note of. */
   #unrecorded: UnderWay[] = [];
 
@@ -107,6 +109,7 @@ export class FanOut {
   /** Gives up what is being posted, which counts as missed, and resolves once nothing is under way. */
   async close(): Promise<void> {
     this.#closing.abort();
+    for (const deadline of this.#deadlines) deadline.giveUp();
     await Promise.allSettled(this.#underWay);
   }
 
@@ -223,11 +226,8 @@ export class FanOut {
   async #inTurn<T>(url: string, work: () => Promise<T>): Promise<T | null> {
     const { gate, timeout } = this.#options;
     try {
-      return await gate.pass(
-        url,
-        work,
-        AbortSignal.any([AbortSignal.timeout(timeout), this.#closing.signal]),
-      );
+      const giveUp = (): AbortSignal => AbortSignal.any([AbortSignal.timeout(timeout), this.#closing.signal]);
+      return await gate.pass(url, work, giveUp);
     } catch (error) {
       if (codeOf(error) === 'aborted') return null;
       throw error;
@@ -268,19 +268,17 @@ export class FanOut {
     const { formatFor, poster, timeout, watch } = this.#options;
     watch.onEvent('delivery_posted');
     const deadline = new Deadline(timeout);
+    this.#deadlines.add(deadline);
     try {
       const format = formatFor(url);
       const prepared = await format.prepare(url, notification);
       const body = prepared.body && deadline.watching(prepared.body);
-      const answer = await poster.post(url, {
-        ...prepared,
-        body,
-        signal: AbortSignal.any([deadline.signal, this.#closing.signal]),
-      });
+      const answer = await poster.post(url, { ...prepared, body, signal: deadline.signal });
       return await format.judge(url, answer);
     } catch (error) {
       return failedBy(error);
     } finally {
+      this.#deadlines.delete(deadline);
       deadline.end();
     }
   }

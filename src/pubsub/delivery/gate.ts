@@ -66,29 +66,39 @@ export class Gate {
   /**
    * Runs `work` when its turn comes; null where too many wait for that url already.
    *
-   * @param signal gives the waiting up; what runs is not stopped by it.
+   * @param giveUp gives the waiting up, and is made only where there is any; what runs is not stopped by it.
    * @throws SottoError `aborted` before its turn came; what `work` throws.
    */
-  pass<T>(url: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T | null> {
-    if (signal?.aborted) return Promise.reject(aborted(signal));
+  pass<T>(
+    url: string,
+    work: () => Promise<T>,
+    giveUp?: AbortSignal | (() => AbortSignal),
+  ): Promise<T | null> {
+    if (typeof giveUp === 'object' && giveUp.aborted) return Promise.reject(aborted(giveUp));
     const { perUrl, waitingPerUrl } = this.#limits;
     const known = this.#urls.get(url);
     if (known && known.running + known.waiting.size >= perUrl + waitingPerUrl) return Promise.resolve(null);
     const line = known ?? this.#open(url);
     return new Promise((resolve, reject) => {
+      let signal: AbortSignal | undefined;
+      let hasBegun = false;
       const start = (): void => {
-        signal?.removeEventListener('abort', giveUp);
+        hasBegun = true;
+        signal?.removeEventListener('abort', onAbort);
         resolve(this.#run(line, work));
       };
       const link = line.waiting.push(start);
-      const giveUp = (): void => {
+      const onAbort = (): void => {
         this.#giveUp(line, link);
         if (signal) reject(aborted(signal));
       };
-      signal?.addEventListener('abort', giveUp, { once: true });
       this.#waiting += 1;
       this.#update(line);
       this.#letIn();
+      if (hasBegun) return;
+      signal = typeof giveUp === 'function' ? giveUp() : giveUp;
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 

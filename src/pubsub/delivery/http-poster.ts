@@ -17,11 +17,16 @@ export function httpPoster(addresses: AddressLimits): Poster {
         cutAnswer,
         headers,
         length: head.length + (body?.length ?? 0),
-        body: body === null ? [head] : wholeBody(head, body),
+        body: pieces(head, body),
         maxAnswer: MAX_ANSWER,
         signal,
       }),
   };
+}
+
+function pieces(head: Bytes, body: MessageBody | null): Iterable<Bytes> | AsyncIterable<Bytes> {
+  const chunks = body?.chunks() ?? [];
+  return Array.isArray(chunks) || body === null ? [head, ...(chunks as Bytes[])] : wholeBody(head, body);
 }
 
 async function* wholeBody(head: Bytes, body: MessageBody): AsyncGenerator<Bytes, void, void> {
