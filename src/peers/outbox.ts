@@ -62,7 +62,7 @@ export class Outbox {
    */
   constructor(path: string, limits: Partial<OutboxLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits };
-    const database = openDatabase(path);
+    const database = openDatabase(path, { isPrivate: true });
     database.execute(SCHEMA);
     this.#database = database;
     this.#insert = database.prepare(

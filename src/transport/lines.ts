@@ -101,6 +101,7 @@ export class LineLink implements Link {
   /** @param line a packet that ends with a line end. */
   async send(line: Bytes, signal: AbortSignal): Promise<void> {
     const gone = AbortSignal.any([signal, this.#closing.signal]);
+    if (gone.aborted) return;
     const pipe = await sockets.connectStream(this.#to, this.#timeout);
     const answer = await this.#answerOf(pipe, line, gone);
     if (gone.aborted) return;
@@ -125,8 +126,6 @@ export class LineLink implements Link {
       pipe.destroy();
       resolve(EMPTY);
     };
-    if (gone.aborted) onAbort();
-    gone.addEventListener('abort', onAbort, { once: true });
     pipe.start({
       onData: (chunk) => {
         length += chunk.length;
@@ -143,6 +142,10 @@ export class LineLink implements Link {
       },
     });
     pipe.send([line]);
+    if (gone.aborted) {
+      pipe.end(); // after the line: there are programs that a connection without a byte ends
+      resolve(EMPTY);
+    } else gone.addEventListener('abort', onAbort, { once: true });
     return promise;
   }
 }

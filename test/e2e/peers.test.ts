@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -424,6 +424,7 @@ describe('messages for peers that are away', () => {
     const ada = { udpPort, user: 'ada', identity: Identity.generate(), outboxFile };
     const bea = { udpPort, user: 'bea', identity: Identity.generate() };
     const first = await start(ada);
+    assert.equal(statSync(outboxFile).mode & 0o777, 0o600, 'letters are private');
     const away = await start(bea);
     const peer = await first.sees(away);
     await away.node.close();

@@ -1,6 +1,6 @@
 /** SQLite by node:sqlite, set up so that what was committed survives a power cut. */
 
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { SottoError } from '../../errors.ts';
@@ -10,8 +10,15 @@ import { GroupCommit } from './group-commit.ts';
 /** Waiting for another process' transaction, ms. */
 const BUSY_TIMEOUT = 5000;
 
-/** @throws SottoError `invalid_option` for a file that cannot be opened as a database. */
-export function openDatabase(path: string): Database {
+/**
+ * @param isPrivate whether a file that is made is for its owner alone. Default false.
+ * @throws SottoError `invalid_option` for a file that cannot be opened as a database.
+ */
+export function openDatabase(
+  path: string,
+  { isPrivate = false }: { readonly isPrivate?: boolean } = {},
+): Database {
+  if (isPrivate && path !== ':memory:') makePrivate(path);
   const database = open(path);
   const commit = new GroupCommit(database);
   return {
@@ -32,6 +39,14 @@ export function openDatabase(path: string): Database {
       database.close();
     },
   };
+}
+
+/** SQLite's other files take the mode of this one. Where it cannot be made, opening it says so. */
+function makePrivate(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, 'a', 0o600));
+  } catch {}
 }
 
 /** Early releases of Node 24 take no bytes for NULL, unless they are somewhere. */

@@ -48,7 +48,7 @@ export function openStored(): Promise<StoredFile> {
   return Promise.reject(unsupported('read files by their path; give the bytes'));
 }
 
-export function openDatabase(): Database {
+export function openDatabase(_path: string, _options?: { isPrivate?: boolean }): Database {
   throw unsupported('open databases; use the memory store');
 }
 
