@@ -184,7 +184,7 @@ export interface SourceFile {
   readonly size: number;
   /** Last change of the content when it was opened, ms since 1970, with fractions. */
   readonly modifiedAt: number;
-  /** So many bytes from `at`; one call at a time. @throws SottoError `file_unreadable` where there are fewer. */
+  /** So many bytes from `at`; one call at a time. @throws SottoError `file_unreadable`, `file_invalid` where it changed. */
   read(at: number, length: number): Promise<Bytes>;
   /** SHA-256 of the first `length` bytes; costs nothing for what has just been read up to there, in order. */
   digest(length: number): Promise<Bytes>;

@@ -107,6 +107,8 @@ class FileSource implements SourceFile {
     try {
       await readFully(this.#handle, data, at);
     } catch (cause) {
+      if (await this.hasChanged())
+        throw new SottoError('file_invalid', `${this.#path} has changed.`, { cause });
       throw unreadable(this.#path, cause);
     }
     if (at === this.#hashed) {
