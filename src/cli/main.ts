@@ -27,6 +27,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
 export async function main(argv: readonly string[]): Promise<number> {
   // Whoever reads our output may stop reading: `sotto … | head -1`.
   process.stdout.on('error', () => process.exit(EXIT.failed));
+  silenceExperimentalWarnings();
   const program = createProgram();
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -64,4 +65,14 @@ function inheritSettings(program: Command): void {
     command.exitOverride().copyInheritedSettings(program);
     inheritSettings(command);
   }
+}
+
+/** Node 24 calls its SQLite experimental; whoever runs a command can do nothing about that. */
+function silenceExperimentalWarnings(): void {
+  const listeners = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name === 'ExperimentalWarning') return;
+    for (const listener of listeners) listener(warning);
+  });
 }

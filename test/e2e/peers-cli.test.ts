@@ -46,8 +46,9 @@ class Inbox implements AsyncDisposable {
     const inbox = new Inbox(child);
     createInterface({ input: child.stdout }).on('line', (line) => inbox.lines.add(line));
     const [said] = await once(createInterface({ input: child.stderr }), 'line');
-    assert.match(String(said), /^Listening at port \d+, as /);
-    return inbox;
+    if (/^Listening at port \d+, as /.test(String(said))) return inbox;
+    child.kill(); // a child that is left running would keep this file from ending
+    assert.fail(String(said));
   }
 
   private constructor(child: ChildProcess) {
