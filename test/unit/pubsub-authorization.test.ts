@@ -1,7 +1,7 @@
 /** Authorization of publish and subscribe: the vectors' verdicts, replays, permissions, files. */
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -22,6 +22,7 @@ import {
   SqliteReplayStore,
 } from '../../src/pubsub/authorization/replay-store.ts';
 import { globMatches } from '../../src/pubsub/topics/glob.ts';
+import { vectorsOf } from '../support/lonelyps-vectors.ts';
 
 interface Vector {
   readonly kind: string;
@@ -34,16 +35,6 @@ interface Vector {
   readonly authorization: string | null;
   readonly result: string;
   readonly results: readonly string[];
-}
-
-const file = JSON.parse(readFileSync(new URL('../vectors/lonelyps.json', import.meta.url), 'utf8')) as {
-  vectors: Vector[];
-};
-
-function vectorsOf(kind: string): Vector[] {
-  const vectors = file.vectors.filter((vector) => vector.kind === kind);
-  assert.ok(vectors.length > 0, kind);
-  return vectors;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-auth-'));
@@ -76,7 +67,7 @@ function verdictOf(result: string): string {
 }
 
 describe('HMAC', () => {
-  for (const vector of vectorsOf('auth-hmac-verify')) {
+  for (const vector of vectorsOf<Vector>('auth-hmac-verify')) {
     test(vector.name, async () => {
       const now = (): number => 1000 * Number(vector.now);
       const { toBroadcaster } = hmacAuth({ toBroadcaster: vector.secret, now });
@@ -93,8 +84,8 @@ describe('HMAC', () => {
   };
   for (const [where, makeStore] of Object.entries(stores)) {
     test(`the same header twice, remembered ${where}`, async () => {
-      const [good] = vectorsOf('auth-hmac-verify');
-      const [replay] = vectorsOf('auth-hmac-replay');
+      const [good] = vectorsOf<Vector>('auth-hmac-verify');
+      const [replay] = vectorsOf<Vector>('auth-hmac-replay');
       assert.ok(good && replay);
       const replays = makeStore();
       const { toBroadcaster } = hmacAuth({
@@ -190,7 +181,7 @@ describe('HMAC', () => {
 });
 
 describe('tokens', () => {
-  for (const { name, side, token, authorization, result } of vectorsOf('auth-token-verify')) {
+  for (const { name, side, token, authorization, result } of vectorsOf<Vector>('auth-token-verify')) {
     test(name, async () => {
       const config = tokenAuth(
         side === 'to-broadcaster' ? { toBroadcaster: token } : { toSubscriber: token },

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type SignedOperation,
   signedBytes,
 } from '../../src/wire/lonelyps-authorization.ts';
+import { vectorsOf } from '../support/lonelyps-vectors.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -29,16 +29,6 @@ interface Vector {
   readonly to_sign: string;
   readonly authorization: string | null;
   readonly result: string;
-}
-
-const file = JSON.parse(readFileSync(new URL('lonelyps.json', import.meta.url), 'utf8')) as {
-  vectors: Vector[];
-};
-
-function vectorsOf(kind: string): Vector[] {
-  const vectors = file.vectors.filter((vector) => vector.kind === kind);
-  assert.ok(vectors.length > 0, kind);
-  return vectors;
 }
 
 const KINDS: Readonly<Record<string, SignedOperation['kind']>> = {
@@ -108,7 +98,7 @@ function codeOf(vector: Vector, timestamp: number, nonce: string): Uint8Array {
 }
 
 describe('signed bytes and the header', () => {
-  for (const vector of vectorsOf('auth-hmac')) {
+  for (const vector of vectorsOf<Vector>('auth-hmac')) {
     test(vector.name, () => {
       const { timestamp, nonce } = vector;
       assert.equal(encodeHex(signed(vector, timestamp, nonce)), vector.to_sign);
@@ -117,7 +107,7 @@ describe('signed bytes and the header', () => {
       assert.deepEqual(decodeHmacHeader(vector.authorization ?? ''), header);
     });
   }
-  for (const vector of vectorsOf('auth-hmac-error')) {
+  for (const vector of vectorsOf<Vector>('auth-hmac-error')) {
     test(`${vector.name} is refused`, () => {
       assert.throws(() => signed(vector, 0, ''), { code: 'out_of_bounds' });
     });
@@ -125,7 +115,7 @@ describe('signed bytes and the header', () => {
 });
 
 describe('headers that come', () => {
-  for (const vector of vectorsOf('auth-hmac-verify')) {
+  for (const vector of vectorsOf<Vector>('auth-hmac-verify')) {
     const { authorization, result } = vector;
     if (authorization === null) continue;
     // The clock is the verifier's business: here the header is read, and its code is that of what was signed.
@@ -138,12 +128,12 @@ describe('headers that come', () => {
       else assert.ok(isGood);
     });
   }
-  for (const { name, authorization, token, result } of vectorsOf('auth-token-verify')) {
+  for (const { name, authorization, token, result } of vectorsOf<Vector>('auth-token-verify')) {
     test(name, () => {
       assert.equal(decodeBearer(authorization ?? '') === token, result === 'OK');
     });
   }
-  for (const { name, authorization, token } of vectorsOf('auth-token')) {
+  for (const { name, authorization, token } of vectorsOf<Vector>('auth-token')) {
     test(name, () => assert.equal(encodeBearer(token), authorization));
   }
 });

@@ -1,13 +1,13 @@
 /** Globs, by the golden vectors and by SQLite itself. */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { openDatabase } from '../../src/platform/node/sqlite.ts';
 import { globMatches } from '../../src/pubsub/topics/glob.ts';
 import { GlobIndex } from '../../src/pubsub/topics/glob-index.ts';
+import { vectorsOf } from '../support/lonelyps-vectors.ts';
 
 interface Vector {
   readonly kind: string;
@@ -16,16 +16,6 @@ interface Vector {
   readonly topics: readonly string[];
   readonly topic: string;
   readonly sqlite: readonly string[] | boolean;
-}
-
-const file = JSON.parse(readFileSync(new URL('lonelyps.json', import.meta.url), 'utf8')) as {
-  vectors: Vector[];
-};
-
-function vectorsOf(kind: string): Vector[] {
-  const vectors = file.vectors.filter((vector) => vector.kind === kind);
-  assert.ok(vectors.length > 0, kind);
-  return vectors;
 }
 
 /** By the index too, which must agree. */
@@ -38,7 +28,7 @@ function matches(glob: string, topic: Uint8Array): boolean {
 }
 
 describe('the vectors', () => {
-  for (const { name, pattern, topics, sqlite } of vectorsOf('glob')) {
+  for (const { name, pattern, topics, sqlite } of vectorsOf<Vector>('glob')) {
     test(name, () => {
       assert.deepEqual(
         topics.filter((topic) => matches(pattern, encodeUtf8(topic))),
@@ -46,7 +36,7 @@ describe('the vectors', () => {
       );
     });
   }
-  for (const { name, pattern, topic, sqlite } of vectorsOf('glob-bytes')) {
+  for (const { name, pattern, topic, sqlite } of vectorsOf<Vector>('glob-bytes')) {
     test(name, () => assert.equal(matches(pattern, decodeHex(topic)), sqlite));
   }
 });

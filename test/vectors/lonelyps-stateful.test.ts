@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type ToBroadcaster,
   type ToSubscriber,
 } from '../../src/wire/lonelyps-stateful.ts';
+import { vectorsOf } from '../support/lonelyps-vectors.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,16 +31,6 @@ interface Vector {
   readonly length: number;
   readonly sha512: string;
   readonly first64: string;
-}
-
-const file = JSON.parse(readFileSync(new URL('lonelyps.json', import.meta.url), 'utf8')) as {
-  vectors: Vector[];
-};
-
-function vectorsOf(kind: string): Vector[] {
-  const vectors = file.vectors.filter((vector) => vector.kind === kind);
-  assert.ok(vectors.length > 0, kind);
-  return vectors;
 }
 
 /** Our type for the vector's message and its class. */
@@ -120,7 +110,7 @@ function decode({ direction, revision }: Vector, bytes: Uint8Array): ToBroadcast
 }
 
 describe('messages, both ways', () => {
-  for (const vector of vectorsOf('stateful')) {
+  for (const vector of vectorsOf<Vector>('stateful')) {
     test(vector.name, () => {
       const message = messageOf(vector);
       assert.equal(encodeHex(encode(vector, message)), vector.hex);
@@ -136,7 +126,7 @@ function fromRecipe(vector: Vector): ToBroadcaster {
 }
 
 describe('messages too long to list', () => {
-  for (const vector of vectorsOf('stateful-recipe')) {
+  for (const vector of vectorsOf<Vector>('stateful-recipe')) {
     test(vector.name, () => {
       const bytes = encode(vector, fromRecipe(vector));
       assert.equal(bytes.length, vector.length);
@@ -147,7 +137,7 @@ describe('messages too long to list', () => {
 });
 
 describe('what no header can hold is refused', () => {
-  for (const vector of vectorsOf('stateful-encode-error')) {
+  for (const vector of vectorsOf<Vector>('stateful-encode-error')) {
     // 0.0.11 cannot write these at all, by a slip: ours writes what its decoder reads.
     const isSlip = vector.revision === '0.0.11' && /configure|stream start uncompressed/.test(vector.name);
     test(vector.name, () => {
@@ -159,7 +149,7 @@ describe('what no header can hold is refused', () => {
 });
 
 describe('malformed messages are refused', () => {
-  for (const vector of vectorsOf('malformed')) {
+  for (const vector of vectorsOf<Vector>('malformed')) {
     // Hashes are checked where they are computed.
     const isHash = vector.name.includes('hash of another body');
     test(vector.name, () => {
@@ -171,7 +161,7 @@ describe('malformed messages are refused', () => {
 });
 
 describe('odd messages are read as the original reads them', () => {
-  for (const vector of vectorsOf('lenient')) {
+  for (const vector of vectorsOf<Vector>('lenient')) {
     test(vector.name, () => {
       assert.deepEqual(decode(vector, decodeHex(vector.hex)), messageOf(vector));
     });

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Bytes, concat } from '../../src/bytes/bytes.ts';
 import { StreamReader } from '../../src/bytes/stream-reader.ts';
@@ -37,6 +36,7 @@ import {
   readUnsubscribeGlob,
 } from '../../src/wire/lonelyps-stateless.ts';
 import { encodeSimpleTracing } from '../../src/wire/lonelyps-tracing.ts';
+import { vectorsOf } from '../support/lonelyps-vectors.ts';
 
 interface Listed {
   readonly topic?: string;
@@ -57,16 +57,6 @@ interface Vector {
   readonly globs: readonly Listed[];
   readonly etag: string;
   readonly R: string;
-}
-
-const file = JSON.parse(readFileSync(new URL('lonelyps.json', import.meta.url), 'utf8')) as {
-  vectors: Vector[];
-};
-
-function vectorsOf(kind: string): Vector[] {
-  const vectors = file.vectors.filter((vector) => vector.kind === kind);
-  assert.ok(vectors.length > 0, kind);
-  return vectors;
 }
 
 function sha512(...parts: readonly Bytes[]): Bytes {
@@ -123,7 +113,7 @@ const BODIES: Readonly<Record<string, (reader: StreamReader, vector: Vector) => 
 };
 
 describe('requests and their answers, between Python and Python', () => {
-  for (const vector of vectorsOf('stateless')) {
+  for (const vector of vectorsOf<Vector>('stateless')) {
     for (const size of [1, 7, 100_000]) {
       test(`${vector.name}, in pieces of ${size}`, async () => {
         const rewrite = BODIES[new URL(vector.url).pathname];
@@ -138,7 +128,7 @@ describe('requests and their answers, between Python and Python', () => {
 });
 
 describe('every body cut anywhere is refused', () => {
-  for (const vector of vectorsOf('stateless').filter(({ name }) => name.startsWith('hmac'))) {
+  for (const vector of vectorsOf<Vector>('stateless').filter(({ name }) => name.startsWith('hmac'))) {
     test(vector.name, async () => {
       const rewrite = BODIES[new URL(vector.url).pathname];
       const body = decodeHex(vector.body);
@@ -162,13 +152,13 @@ function globsOf({ globs }: Vector): GlobSubscription[] {
 }
 
 describe('strong etags', () => {
-  for (const vector of vectorsOf('etag')) {
+  for (const vector of vectorsOf<Vector>('etag')) {
     test(vector.name, () => {
       const etag = sha512(...etagDocument(vector.url, exactsOf(vector), globsOf(vector)));
       assert.equal(encodeHex(etag), vector.etag);
     });
   }
-  for (const vector of vectorsOf('etag-recipe')) {
+  for (const vector of vectorsOf<Vector>('etag-recipe')) {
     test(vector.name, () => {
       const exacts = Array.from({ length: 250 }, (_, number) => ({
         topic: encodeUtf8(`topic/${String(number).padStart(4, '0')}`),
@@ -177,7 +167,7 @@ describe('strong etags', () => {
       assert.equal(encodeHex(sha512(...etagDocument(vector.url, exacts, []))), vector.etag);
     });
   }
-  for (const vector of vectorsOf('etag-error')) {
+  for (const vector of vectorsOf<Vector>('etag-error')) {
     test(`${vector.name} is refused`, () => {
       assert.throws(() => [...etagDocument(vector.url, exactsOf(vector), globsOf(vector))], {
         code: 'invalid_message',
@@ -196,7 +186,7 @@ test('digests that hide, and those that are none', () => {
 });
 
 describe('the tracing of an answer to NOTIFY', () => {
-  const vectors = (file.vectors as unknown as TracingVector[]).filter(({ kind }) => kind === 'tracing');
+  const vectors = vectorsOf<TracingVector>('tracing');
   for (const { name, traces, hex } of vectors) {
     test(name, () => {
       const at = (from: number): bigint => new DataView(decodeHex(hex.slice(from)).buffer).getBigUint64(0);
