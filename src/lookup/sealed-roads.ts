@@ -2,6 +2,7 @@
 
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
+import { ArrivalWithin, openingEvents } from '../sealed/arrival-within.ts';
 import type { Roads } from '../sealed/packet-client.ts';
 import { streamTwin } from '../transport/connect.ts';
 import { LineLink } from '../transport/lines.ts';
@@ -34,10 +35,7 @@ function querySize(packet: number): number {
 }
 
 /** The answering side. */
-export class SealedArrival implements Arrival {
-  readonly packet: Bytes;
-  readonly maxReply: number;
-  readonly #arrival: Arrival;
+export class SealedArrival extends ArrivalWithin {
   readonly #header: Bytes;
 
   /**
@@ -50,39 +48,17 @@ export class SealedArrival implements Arrival {
   }
 
   private constructor(arrival: Arrival, header: Bytes, packet: Bytes, maxReply: number) {
-    this.#arrival = arrival;
+    super(arrival, packet, maxReply);
     this.#header = header;
-    this.packet = packet;
-    this.maxReply = maxReply;
-  }
-
-  get transport(): Transport {
-    return this.#arrival.transport;
-  }
-  get remote(): string {
-    return this.#arrival.remote;
-  }
-  get host(): string {
-    return this.#arrival.host;
-  }
-  get addressProven(): boolean {
-    return this.#arrival.addressProven;
-  }
-  get signal(): AbortSignal {
-    return this.#arrival.signal;
   }
 
   reply(packet: Bytes): void {
-    this.#arrival.reply(encodeReply(this.#header, toBase64(packet)));
+    this.arrival.reply(encodeReply(this.#header, toBase64(packet)));
   }
 
   /** A connection is for one answer: without one it ends. */
   done(): void {
-    if (this.addressProven) this.#arrival.reply(EMPTY);
-  }
-
-  refuse(): void {
-    this.done();
+    if (this.addressProven) this.arrival.reply(EMPTY);
   }
 }
 
@@ -100,7 +76,7 @@ class SealedLink implements Link {
   readonly #link: Link;
 
   constructor(text: string, events: LinkEvents, options: ConnectOptions) {
-    this.#link = plainLink(text, openingEvents(events), {
+    this.#link = plainLink(text, openingEvents(events, packetIn), {
       ...options,
       maxDatagram: querySize(options.maxDatagram),
     });
@@ -135,15 +111,6 @@ export function plainLink(text: string, events: LinkEvents, options: ConnectOpti
   throw new SottoError('invalid_url', `${text} is no road for lookups; udp:// and tcp:// are.`);
 }
 
-function openingEvents(events: LinkEvents): LinkEvents {
-  return { onPacket: (reply) => events.onPacket(packetIn(reply)), onCut: () => events.onCut() };
-}
-
-/** Nothing, which no packet is, where a reply holds none: it is counted as any other noise. */
 function packetIn(reply: Bytes): Bytes {
-  try {
-    return fromBase64(decodeReply(reply).payload);
-  } catch {
-    return EMPTY;
-  }
+  return fromBase64(decodeReply(reply).payload);
 }

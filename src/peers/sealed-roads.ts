@@ -2,6 +2,7 @@
 
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { codeOf, SottoError } from '../errors.ts';
+import { ArrivalWithin, openingEvents } from '../sealed/arrival-within.ts';
 import type { Roads } from '../sealed/packet-client.ts';
 import { LineLink } from '../transport/lines.ts';
 import type { Arrival, ConnectOptions, Link, LinkEvents, Transport } from '../transport/transport.ts';
@@ -18,46 +19,21 @@ export const HEADER_ROOM = 2048;
 export type OwnHeader = (namespace: string) => StpHeader;
 
 /** The answering side. */
-export class SealedArrival implements Arrival {
-  readonly packet: Bytes;
-  readonly maxReply: number;
-  readonly #arrival: Arrival;
+export class SealedArrival extends ArrivalWithin {
   readonly #header: OwnHeader;
 
   constructor(arrival: Arrival, packet: Bytes, header: OwnHeader) {
-    this.packet = packet;
-    this.maxReply = arrival.maxReply - HEADER_ROOM;
-    this.#arrival = arrival;
+    super(arrival, packet, arrival.maxReply - HEADER_ROOM);
     this.#header = header;
   }
 
-  get transport(): Transport {
-    return this.#arrival.transport;
-  }
-  get remote(): string {
-    return this.#arrival.remote;
-  }
-  get host(): string {
-    return this.#arrival.host;
-  }
-  get addressProven(): boolean {
-    return this.#arrival.addressProven;
-  }
-  get signal(): AbortSignal {
-    return this.#arrival.signal;
-  }
-
   reply(packet: Bytes): void {
-    this.#arrival.reply(encodeStpFrame({ header: this.#header(SEALED_NAMESPACE), body: packet }));
+    this.arrival.reply(encodeStpFrame({ header: this.#header(SEALED_NAMESPACE), body: packet }));
   }
 
   /** A connection is for one answer: without one it ends. */
   done(): void {
-    this.#arrival.reply(EMPTY);
-  }
-
-  refuse(): void {
-    this.done();
+    this.arrival.reply(EMPTY);
   }
 }
 
@@ -78,10 +54,7 @@ class SealedLink implements Link {
   readonly #header: OwnHeader;
 
   constructor(url: string, events: LinkEvents, options: ConnectOptions, header: OwnHeader) {
-    const opening: LinkEvents = {
-      onPacket: (frame) => events.onPacket(packetIn(frame)),
-      onCut: () => events.onCut(),
-    };
+    const opening = openingEvents(events, (frame) => decodeStpFrame(frame).body);
     const maxPacket = options.maxPacket + HEADER_ROOM;
     this.#link = new LineLink(roadOf(url), opening, { ...options, maxPacket });
     this.#header = header;
@@ -125,13 +98,4 @@ export function roadTo({ host, tcpPort }: Pick<Place, 'host' | 'tcpPort'>): stri
 function roadOf(name: string): RoadUrl {
   const at = name.lastIndexOf('|');
   return { scheme: 'tcp', host: name.slice(0, at), port: Number(name.slice(at + 1)), path: DEFAULT_PATH };
-}
-
-/** Nothing, which no packet is, where an answer holds none: it is counted as any other noise. */
-function packetIn(frame: Bytes): Bytes {
-  try {
-    return decodeStpFrame(frame).body;
-  } catch {
-    return EMPTY;
-  }
 }
