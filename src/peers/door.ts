@@ -11,11 +11,11 @@ import { LIMITS, resolveAnswering, type SealedLimits } from '../sealed/options.t
 import { SealedServer } from '../sealed/sealed-server.ts';
 import { Admission } from '../transport/admission.ts';
 import { listenTcp } from '../transport/listen.ts';
+import { onePacketPipe } from '../transport/one-packet-pipe.ts';
 import type { Arrival, Listener } from '../transport/transport.ts';
 import { parseUrl } from '../transport/url.ts';
 import { CipherSuite } from '../wire/pssst.ts';
-import { decodeStpFrame, type StpFrame } from '../wire/stp.ts';
-import { framePipe } from './frame-pipe.ts';
+import { decodeStpFrame, type StpFrame, StpFrameReader } from '../wire/stp.ts';
 import { HEADER_ROOM, type OwnHeader, SEALED_NAMESPACE, SealedArrival } from './sealed-roads.ts';
 
 export interface DoorOptions {
@@ -92,7 +92,8 @@ export class Door {
         onArrival: (arrival) => this.#admission.admit(arrival, () => this.#answer(arrival)),
         onDrop: (reason) => this.#options.counters.add(reason),
       },
-      (pipe) => framePipe(pipe, DOOR_LIMITS.maxPacket),
+      // What is sent back ends the connection, and that end alone is what an original takes for its receipt.
+      (pipe) => onePacketPipe(pipe, new StpFrameReader(DOOR_LIMITS.maxPacket)),
     );
     return parseUrl(this.#listener.address).port;
   }

@@ -3,78 +3,52 @@
 import { sockets } from '#sockets';
 import { type Bytes, concatAll, EMPTY } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
-import type { Pipe, PipeEvents } from '../platform/types.ts';
-import { type PacketPipe, PacketPipeOver } from './framed.ts';
+import type { Pipe } from '../platform/types.ts';
+import type { PacketPipe } from './framed.ts';
+import { onePacketPipe, type PacketReader } from './one-packet-pipe.ts';
 import type { ConnectOptions, Link, LinkEvents } from './transport.ts';
 import { formatUrl, type RoadUrl } from './url.ts';
 
 const LINE_END = 0x0a;
 
 /**
- * The serving side: the first line, or all there is where the other end has finished, is the packet. Whatever is sent
- * back ends the connection; no bytes at all are a refusal.
+ * The serving side: the first line, or all there is where the other end has finished, is the packet.
  *
  * @param maxLine bytes; a longer one ends the connection.
  */
 export function linePipe(pipe: Pipe, maxLine: number): PacketPipe {
-  return new LinePipe(pipe, maxLine);
+  return onePacketPipe(pipe, new LineReader(maxLine));
 }
 
-class LinePipe extends PacketPipeOver {
+class LineReader implements PacketReader {
   readonly #maxLine: number;
   #chunks: Bytes[] = [];
   #length = 0;
-  #isWhole = false;
-  #broken: string | null = null;
 
-  constructor(pipe: Pipe, maxLine: number) {
-    super(pipe);
+  constructor(maxLine: number) {
     this.#maxLine = maxLine;
   }
 
-  get midPacket(): boolean {
-    return this.#length > 0 && !this.#isWhole;
-  }
-
-  start(events: PipeEvents): void {
-    this.pipe.start({
-      onData: (chunk) => this.#take(chunk, events),
-      onFinish: () => this.#finish(events),
-      onDrain: () => events.onDrain(),
-      onClose: (why) => events.onClose(this.#broken ?? why),
-    });
-  }
-
-  send(packets: readonly Bytes[]): void {
-    this.pipe.send(packets.filter((packet) => packet.length > 0));
-    this.pipe.end();
-  }
-
-  #take(chunk: Bytes, events: PipeEvents): void {
-    if (this.#isWhole || this.#broken) return;
+  push(chunk: Bytes): Bytes | null {
     const end = chunk.indexOf(LINE_END);
     const part = end === -1 ? chunk : chunk.subarray(0, end);
     this.#length += part.length;
     if (this.#length > this.#maxLine) {
-      this.#broken = `a line of more than ${this.#maxLine} bytes`;
       this.#chunks = [];
-      return this.pipe.destroy();
+      throw new SottoError('frame_too_large', `a line of more than ${this.#maxLine} bytes`);
     }
     this.#chunks.push(part);
-    if (end !== -1) this.#complete(events);
+    return end === -1 ? null : this.#take();
   }
 
-  #finish(events: PipeEvents): void {
-    if (this.#isWhole) return;
-    if (this.#length > 0) this.#complete(events);
-    else this.pipe.end();
+  end(): Bytes | null {
+    return this.#length > 0 ? this.#take() : null;
   }
 
-  #complete(events: PipeEvents): void {
-    this.#isWhole = true;
+  #take(): Bytes {
     const line = concatAll(this.#chunks);
     this.#chunks = [];
-    events.onData(line);
+    return line;
   }
 }
 
