@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- request|lookup|pubsub]`: ratios in one run, each against a named reference. Of pubsub one part alone:
+ * `npm run bench [-- request|lookup|pubsub|peers [MB]]`: ratios in one run, each against a named reference. Of pubsub one part alone:
  * `pubsub-topics`, `pubsub-fan-out [SUBSCRIBERS]`, `pubsub-webhooks`; and by that name only `pubsub-large [5G]`.
  */
 
@@ -9,6 +9,7 @@ import { benchFanOut } from './fan-out.ts';
 import { benchLarge } from './large.ts';
 import { benchLookup } from './lookup.ts';
 import { benchNetwork } from './network.ts';
+import { benchPeerFiles } from './peer-files.ts';
 import { benchTopics } from './topics.ts';
 import { benchWebhooks } from './webhooks.ts';
 
@@ -25,4 +26,5 @@ if (isWanted('lookup', 'lookup')) await benchLookup();
 if (isWanted('pubsub', 'pubsub-topics')) benchTopics();
 if (isWanted('pubsub', 'pubsub-fan-out')) await benchFanOut(option);
 if (isWanted('pubsub', 'pubsub-webhooks')) await benchWebhooks();
+if (isWanted('peers', 'peers')) await benchPeerFiles(option);
 if (wanted === 'pubsub-large') await benchLarge(option);

@@ -28,6 +28,8 @@ ${sections.join('\n')}
 - **STP, what is taken**: JSON is refused over 257 containers deep or 100 000 values. A header name whose value has
   another type counts as absent, but for \`user\` and \`namespace\`, which must be text; a frame of \`/peer-join\` without a
   \`tcpport\` from 1 to 65535 is dropped, by TCP too. On a stream a frame ends after 6 + H + B bytes, whatever follows.
+- **Files between peers**: \`/sotto/files/offer\`, \`done\` and \`cancel\` are sealed messages (src/peers/files/offers.ts); the bytes come by
+  a stream under keys from two ephemeral ones that the offer and its answer bear (src/envelope/file-stream.ts).
 - **Keys as text**: bech32m, \`sotto1…\` for X25519, \`sottopq1…\` for the hybrid key.
 `;
 

@@ -63,10 +63,7 @@ export class FrameDecoder {
     this.#wanted = LENGTH_SIZE;
     while (bytes.length - offset >= LENGTH_SIZE) {
       const length = view.getUint32(offset);
-      if (length > this.#maxFrame) {
-        const text = `A frame of ${length} bytes was announced; ${this.#maxFrame} is the limit.`;
-        throw new SottoError('frame_too_large', text);
-      }
+      if (length > this.#maxFrame) throw tooLarge(length, this.#maxFrame);
       this.#wanted = LENGTH_SIZE + length;
       if (bytes.length - offset < this.#wanted) break;
       frames.push(bytes.subarray(offset + LENGTH_SIZE, offset + this.#wanted));
@@ -88,4 +85,56 @@ export class FrameDecoder {
     this.#buffer.set(bytes, this.#length);
     this.#length = length;
   }
+}
+
+/**
+ * As {@link FrameDecoder}, for large frames that are done with as soon as they are seen: all are put together in one
+ * buffer, which is there from the start.
+ */
+export class FrameReader {
+  readonly #maxFrame: number;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  #length = 0;
+
+  /** @param maxFrame the longest frame taken, in bytes. */
+  constructor(maxFrame: number) {
+    this.#maxFrame = maxFrame;
+    this.#buffer = new Uint8Array(LENGTH_SIZE + maxFrame);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
+
+  /**
+   * @param take gets each frame that is whole once `chunk` has arrived; it is overwritten when that returns.
+   * @throws SottoError `frame_too_large` for a length above the limit, and what `take` throws; the stream cannot be read
+   * on.
+   */
+  push(chunk: Bytes, take: (frame: Bytes) => void): void {
+    for (let offset = 0; offset < chunk.length; ) {
+      const missing = this.#wanted() - this.#length;
+      const part = chunk.subarray(offset, offset + missing);
+      this.#buffer.set(part, this.#length);
+      this.#length += part.length;
+      offset += part.length;
+      const whole = this.#wanted();
+      if (this.#length < LENGTH_SIZE || this.#length < whole) continue;
+      this.#length = 0;
+      take(this.#buffer.subarray(LENGTH_SIZE, whole));
+    }
+  }
+
+  /** Length and frame, or the length alone before it is known. */
+  #wanted(): number {
+    if (this.#length < LENGTH_SIZE) return LENGTH_SIZE;
+    const length = this.#view.getUint32(0);
+    if (length > this.#maxFrame) throw tooLarge(length, this.#maxFrame);
+    return LENGTH_SIZE + length;
+  }
+}
+
+function tooLarge(length: number, limit: number): SottoError {
+  return new SottoError(
+    'frame_too_large',
+    `A frame of ${length} bytes was announced; ${limit} is the limit.`,
+  );
 }

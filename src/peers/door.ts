@@ -2,10 +2,11 @@
 
 import type { Dispatcher } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
-import { EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { codeOf, SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { PublicKey } from '../keys/public-key.ts';
+import type { Pipe, PipeEvents } from '../platform/types.ts';
 import type { Counters } from '../sealed/counters.ts';
 import { LIMITS, resolveAnswering, type SealedLimits } from '../sealed/options.ts';
 import { SealedServer } from '../sealed/sealed-server.ts';
@@ -14,6 +15,7 @@ import { listenTcp } from '../transport/listen.ts';
 import { onePacketPipe } from '../transport/one-packet-pipe.ts';
 import type { Arrival, Listener } from '../transport/transport.ts';
 import { parseUrl } from '../transport/url.ts';
+import { decodeStreamOpening } from '../wire/file-stream.ts';
 import { CipherSuite } from '../wire/pssst.ts';
 import { decodeStpFrame, type StpFrame, StpFrameReader } from '../wire/stp.ts';
 import { HEADER_ROOM, type OwnHeader, SEALED_NAMESPACE, SealedArrival } from './sealed-roads.ts';
@@ -26,18 +28,22 @@ export interface DoorOptions {
   readonly allow: (key: PublicKey | null) => boolean;
   /** A frame that is not sealed; resolves once it has been dealt with, when its connection ends. */
   readonly onPlain: (frame: StpFrame, arrival: Arrival) => Promise<void>;
+  /** Takes over a connection that brings a file; null where none of that id is awaited. */
+  readonly onStream: (id: Bytes, pipe: Pipe) => PipeEvents | null;
   readonly counters: Counters;
   readonly log: Logger;
 }
 
-/** As the original waits, ms. */
+/** As the original waits, ms; what is long may take longer, by this rate, bytes/ms. */
 const FRAME_TIMEOUT = 5000;
+const SLOWEST = 8;
 const DOOR_LIMITS: SealedLimits = {
   ...LIMITS,
   maxPacket: LIMITS.maxPacket + HEADER_ROOM,
   maxInFlightPerConnection: 1,
   packetTimeout: FRAME_TIMEOUT,
   idleTimeout: FRAME_TIMEOUT,
+  slowest: SLOWEST,
 };
 const CLOSE_TIMEOUT = 5000;
 
@@ -93,9 +99,17 @@ export class Door {
         onDrop: (reason) => this.#options.counters.add(reason),
       },
       // What is sent back ends the connection, and that end alone is what an original takes for its receipt.
-      (pipe) => onePacketPipe(pipe, new StpFrameReader(DOOR_LIMITS.maxPacket)),
+      (pipe) =>
+        onePacketPipe(pipe, new StpFrameReader(DOOR_LIMITS.maxPacket), (packet) =>
+          this.#takeStream(packet, pipe),
+        ),
     );
     return parseUrl(this.#listener.address).port;
+  }
+
+  #takeStream(packet: Bytes, pipe: Pipe): PipeEvents | null {
+    const id = decodeStreamOpening(packet);
+    return id && this.#options.onStream(id, pipe);
   }
 
   async #answer(arrival: Arrival): Promise<void> {
@@ -105,6 +119,7 @@ export class Door {
     } catch (error) {
       return this.#drop(arrival, error instanceof SottoError ? error.code : 'failed');
     }
+    if (decodeStreamOpening(arrival.packet)) return this.#drop(arrival, 'stream_unknown');
     if (frame.header.namespace === SEALED_NAMESPACE) {
       return this.#sealed.answer(new SealedArrival(arrival, frame.body, this.#options.header));
     }

@@ -1,8 +1,10 @@
 /** Sealed messages to peers: asked at once, or kept until the peer is back, and then in their order. */
 
+import { sockets } from '#sockets';
 import type { Logger } from '../app/message.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
+import type { Pipe } from '../platform/types.ts';
 import { encodeBody, type Representation } from '../wire/representation.ts';
 import { Outbox } from './outbox.ts';
 import type { PeerId, Place, SealedPeer } from './peer.ts';
@@ -91,6 +93,21 @@ export class Messages {
     }
   }
 
+  /** A connection to where a peer is. @throws SottoError `unreachable`, `refused`. */
+  async connect(peer: SealedPeer): Promise<Pipe> {
+    this.#requireAllowed(peer.id);
+    requireSettled(peer);
+    let failure: unknown;
+    for (const { host, tcpPort } of placesOf(peer)) {
+      try {
+        return await sockets.connectStream({ host, port: tcpPort }, this.#options.timeout);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
   /**
    * Keeps a message until its peer takes it.
    *
@@ -149,9 +166,9 @@ export class Messages {
     }
   }
 
-  #clientFor({ id, publicKey, addresses }: SealedPeer): PeerClient {
-    const places = addresses.filter(({ isVerified }) => isVerified);
-    if (places.length === 0) throw new SottoError('unreachable', 'Nobody knows where that peer is now.');
+  #clientFor(peer: SealedPeer): PeerClient {
+    const { id, publicKey } = peer;
+    const places = placesOf(peer);
     const names = places.map(({ host, tcpPort }) => `${host} ${tcpPort}`).join();
     const known = this.#clients.get(id);
     if (known?.places === names) return known.client;
@@ -176,6 +193,13 @@ export class Messages {
     this.#retired.delete(oldest);
     void oldest.close();
   }
+}
+
+/** Where it has proved that it is. */
+function placesOf({ addresses }: SealedPeer): readonly Place[] {
+  const places = addresses.filter(({ isVerified }) => isVerified);
+  if (places.length > 0) return places;
+  throw new SottoError('unreachable', 'Nobody knows where that peer is now.');
 }
 
 /** The peer has it, and does not want it: another try would end as this one did. */

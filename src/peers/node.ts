@@ -110,14 +110,19 @@ export class PeerNode implements AsyncDisposable {
       log,
     });
     this.#plain = new PlainMessages({ app, header, key: legacyKey, counters: this.#counters, log, timeout });
-    this.#files = options.files ? new FileReceiver(options.files) : null;
-    this.#sender = new FileSender((id, route, body, asking) => this.#askById(id, route, body, asking));
+    const onDrop = (reason: string): void => this.#counters.add(reason);
+    this.#files = options.files ? new FileReceiver({ ...options.files, onDrop }) : null;
+    this.#sender = new FileSender({
+      ask: (id, route, body, asking) => this.#askById(id, route, body, asking),
+      connect: async (id) => this.#messages.connect(this.#sealedById(id)),
+    });
     this.#door = new Door({
       app: new NodeApp(app, this.#ownRoutes()),
       identity,
       header,
       allow: (key) => key !== null && !this.#isBlocked(peerIdOf(key)),
       onPlain: (frame, arrival) => this.#takePlain(frame, arrival),
+      onStream: (id, pipe) => this.#files?.takeStream(id, pipe) ?? null,
       counters: this.#counters,
       log,
     });
@@ -282,9 +287,13 @@ export class PeerNode implements AsyncDisposable {
   }
 
   async #askById(id: PeerId, route: string, body: unknown, options: AskOptions = {}): Promise<unknown> {
+    return this.#messages.ask(this.#sealedById(id), route, body, { ...options, once: false });
+  }
+
+  #sealedById(id: PeerId): SealedPeer {
     const peer = this.#table.get(id);
-    if (peer?.kind !== 'sealed') throw new SottoError('unreachable', 'That peer is not there now.');
-    return this.#messages.ask(peer, route, body, { ...options, once: false });
+    if (peer?.kind === 'sealed') return peer;
+    throw new SottoError('unreachable', 'That peer is not there now.');
   }
 
   async #verify({ publicKey, place }: Probe): Promise<PeerProof> {

@@ -61,6 +61,8 @@ export interface Primitives {
       out: Bytes,
       offset: number,
     ): void;
+    /** Ciphertext of the joined parts and tag, in parts: for what is so long that it should not be copied. */
+    sealParts(key: Bytes, nonce: Bytes, associatedData: Bytes, plaintext: readonly Bytes[]): readonly Bytes[];
     /** The plaintext, or null where the tag does not match. `sealed` is ciphertext and tag. */
     open(key: Bytes, nonce: Bytes, associatedData: Bytes, sealed: Bytes): Bytes | null;
   };
@@ -184,8 +186,12 @@ export interface SourceFile {
   readonly size: number;
   /** Last change of the content when it was opened, ms since 1970, with fractions. */
   readonly modifiedAt: number;
-  /** So many bytes from `at`; one call at a time. @throws SottoError `file_unreadable`, `file_invalid` where it changed. */
-  read(at: number, length: number): Promise<Bytes>;
+  /**
+   * Fills an array with the bytes from `at` on; one call at a time.
+   *
+   * @throws SottoError `file_unreadable`, `file_invalid` where it changed.
+   */
+  read(into: Bytes, at: number): Promise<void>;
   /** SHA-256 of the first `length` bytes; costs nothing for what has just been read up to there, in order. */
   digest(length: number): Promise<Bytes>;
   /** Whether it is no longer as it was opened. */

@@ -9,6 +9,10 @@ import type { Pipe, PipeEvents, SocketAddress } from '../platform/types.ts';
 export interface PacketPipe extends Pipe {
   /** Whether a packet has begun to arrive and has not ended. */
   readonly midPacket: boolean;
+  /** Bytes that have come of it, where that is known. */
+  readonly arrived?: number;
+  /** Whether it is no pipe of packets any more: somebody else reads it, and sees to its time. */
+  readonly isTaken?: boolean;
 }
 
 /** @param maxPacket bytes; a longer one ends the connection. */
@@ -35,6 +39,12 @@ export abstract class PacketPipeOver implements PacketPipe {
   abstract start(events: PipeEvents): void;
   abstract send(packets: readonly Bytes[]): void;
 
+  get arrived(): number {
+    return 0;
+  }
+  get isTaken(): boolean {
+    return false;
+  }
   get buffered(): number {
     return this.pipe.buffered;
   }

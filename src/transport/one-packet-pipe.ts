@@ -1,4 +1,7 @@
-/** One packet a connection each way: whatever is sent back ends the connection; no bytes at all are a refusal. */
+/**
+ * One packet a connection each way: whatever is sent back ends the connection; no bytes at all are a refusal. Or the packet
+ * opens something that goes on: then the connection is somebody else's.
+ */
 
 import type { Bytes } from '../bytes/bytes.ts';
 import { messageOf } from '../errors.ts';
@@ -13,31 +16,50 @@ export interface PacketReader {
   end(): Bytes | null;
 }
 
-export function onePacketPipe(pipe: Pipe, reader: PacketReader): PacketPipe {
-  return new OnePacketPipe(pipe, reader);
+/** Takes a connection over whose packet opens something that goes on; null for any other. */
+export type TakeOver = (packet: Bytes, pipe: Pipe) => PipeEvents | null;
+
+/** @param takeOver default: none goes on. */
+export function onePacketPipe(pipe: Pipe, reader: PacketReader, takeOver: TakeOver = () => null): PacketPipe {
+  return new OnePacketPipe(pipe, reader, takeOver);
 }
 
 class OnePacketPipe extends PacketPipeOver {
   readonly #reader: PacketReader;
-  #hasBegun = false;
+  readonly #takeOver: TakeOver;
+  #arrived = 0;
   #isWhole = false;
   #broken: string | null = null;
+  /** Who has taken the connection over. */
+  #taker: PipeEvents | null = null;
 
-  constructor(pipe: Pipe, reader: PacketReader) {
+  constructor(pipe: Pipe, reader: PacketReader, takeOver: TakeOver) {
     super(pipe);
     this.#reader = reader;
+    this.#takeOver = takeOver;
   }
 
   get midPacket(): boolean {
-    return this.#hasBegun && !this.#isWhole;
+    return this.#arrived > 0 && !this.#isWhole;
+  }
+
+  override get arrived(): number {
+    return this.#arrived;
+  }
+
+  override get isTaken(): boolean {
+    return this.#taker !== null;
   }
 
   start(events: PipeEvents): void {
     this.pipe.start({
-      onData: (chunk) => this.#take(chunk, events),
+      onData: (chunk) => (this.#taker ? this.#taker.onData(chunk) : this.#take(chunk, events)),
       onFinish: () => this.#finish(events),
-      onDrain: () => events.onDrain(),
-      onClose: (why) => events.onClose(this.#broken ?? why),
+      onDrain: () => (this.#taker ?? events).onDrain(),
+      onClose: (why) => {
+        this.#taker?.onClose(why);
+        events.onClose(this.#broken ?? why);
+      },
     });
   }
 
@@ -48,7 +70,7 @@ class OnePacketPipe extends PacketPipeOver {
 
   #take(chunk: Bytes, events: PipeEvents): void {
     if (this.#isWhole || this.#broken !== null) return;
-    this.#hasBegun = true;
+    this.#arrived += chunk.length;
     try {
       const packet = this.#reader.push(chunk);
       if (packet) this.#complete(packet, events);
@@ -59,6 +81,7 @@ class OnePacketPipe extends PacketPipeOver {
   }
 
   #finish(events: PipeEvents): void {
+    if (this.#taker) return this.pipe.end();
     if (this.#isWhole) return;
     const packet = this.#reader.end();
     if (packet) this.#complete(packet, events);
@@ -67,6 +90,7 @@ class OnePacketPipe extends PacketPipeOver {
 
   #complete(packet: Bytes, events: PipeEvents): void {
     this.#isWhole = true;
-    events.onData(packet);
+    this.#taker = this.#takeOver(packet, this.pipe);
+    if (!this.#taker) events.onData(packet);
   }
 }

@@ -145,13 +145,17 @@ class Connection {
 
   /** Cuts the connection if it holds its place without using it. */
   sweep(now: number): void {
-    const { packetTimeout, idleTimeout } = this.#options.limits;
-    const stuck = this.#pipe.midPacket || this.#pipe.buffered > MAX_BUFFERED;
+    if (this.#pipe.isTaken) return;
+    const { packetTimeout, idleTimeout, slowest = Number.POSITIVE_INFINITY } = this.#options.limits;
+    const { midPacket, arrived = 0, buffered } = this.#pipe;
+    const stuck = midPacket || buffered > MAX_BUFFERED;
     if (!stuck) this.#stuckSince = null;
     else this.#stuckSince ??= now;
-    if (this.#stuckSince !== null && now - this.#stuckSince > packetTimeout)
+    if (this.#stuckSince !== null && now - this.#stuckSince > packetTimeout + arrived / slowest)
       return this.#cut('packet_timeout');
-    if (this.#inFlight === 0 && now - this.#activeAt > idleTimeout) this.#cut('idle_timeout');
+    const isMoving = midPacket && slowest !== Number.POSITIVE_INFINITY;
+    const idleSince = this.#activeAt + buffered / slowest;
+    if (this.#inFlight === 0 && !isMoving && now - idleSince > idleTimeout) this.#cut('idle_timeout');
   }
 
   #cut(reason: string): void {

@@ -53,6 +53,8 @@ export interface ListenLimits {
   readonly idleTimeout: number;
   /** A packet that has begun must have ended after this. Default 10 000. */
   readonly packetTimeout: number;
+  /** Packets and answers over slow lines have longer than that: by their length at this rate, bytes/ms. Default: not so. */
+  readonly slowest?: number;
 }
 
 /** An open door of a server. */

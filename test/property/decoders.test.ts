@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { concat, EMPTY } from '../../src/bytes/bytes.ts';
-import { encodeFrames, FrameDecoder } from '../../src/bytes/framing.ts';
+import { encodeFrames, FrameDecoder, FrameReader } from '../../src/bytes/framing.ts';
 import { StreamReader } from '../../src/bytes/stream-reader.ts';
 import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { Writer } from '../../src/bytes/writer.ts';
@@ -19,6 +19,12 @@ import { TopicKeyring } from '../../src/keys/topic-keyring.ts';
 import { decodeTopicKeyringFile } from '../../src/keys/topic-keyring-file.ts';
 import { LegacyPeerKey } from '../../src/peers/legacy/rsa-oaep.ts';
 import { parseUrl } from '../../src/transport/url.ts';
+import {
+  decodeFileStreamMessage,
+  decodeStreamOpening,
+  encodeFileStreamMessage,
+  encodeStreamOpening,
+} from '../../src/wire/file-stream.ts';
 import { decodeHmacHeader } from '../../src/wire/lonelyps-authorization.ts';
 import {
   decodeToBroadcaster,
@@ -317,6 +323,24 @@ describe('arbitrary bytes', () => {
       fc.property(fc.array(bytes, { maxLength: 10 }), (chunks) => {
         const decoder = new FrameDecoder(100);
         attempt(() => chunks.flatMap((chunk) => decoder.push(chunk)));
+        const reader = new FrameReader(100);
+        attempt(() => chunks.map((chunk) => reader.push(chunk, () => {})));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('messages about a file, and the frames that open its stream', () => {
+    const kinds = fc
+      .tuple(fc.constantFrom(0, 1, 2, 3), bytes)
+      .map(([kind, rest]) => concat(Uint8Array.of(kind), rest));
+    fc.assert(
+      fc.property(fc.oneof(kinds, bytes), bytes, (plaintext, body) => {
+        const message = attempt(() => decodeFileStreamMessage(plaintext));
+        if (message) assert.deepEqual(concat(...encodeFileStreamMessage(message)), plaintext);
+        assert.equal(decodeStreamOpening(plaintext), null);
+        const isId = body.length === 16;
+        assert.deepEqual(decodeStreamOpening(encodeStreamOpening(body)), isId ? body : null);
       }),
       { numRuns: 1000 },
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { encodeFrames, FrameDecoder } from '../../src/bytes/framing.ts';
+import { encodeFrames, FrameDecoder, FrameReader } from '../../src/bytes/framing.ts';
 import { Reader } from '../../src/bytes/reader.ts';
 import { decodeHex, decodeUtf8, encodeHex } from '../../src/bytes/text.ts';
 import { Writer } from '../../src/bytes/writer.ts';
@@ -67,6 +67,21 @@ describe('frames', () => {
       assert.deepEqual(frames, packets, `in pieces of ${size}`);
       assert.equal(decoder.midFrame, false);
     }
+  });
+
+  test('come out one by one, in one buffer', () => {
+    for (let size = 1; size <= stream.length; size++) {
+      const reader = new FrameReader(300);
+      const frames: Uint8Array[] = [];
+      for (let at = 0; at < stream.length; at += size) {
+        reader.push(stream.subarray(at, at + size), (frame) => frames.push(Uint8Array.from(frame)));
+      }
+      assert.deepEqual(frames, packets, `in pieces of ${size}`);
+    }
+    const none = (): void => assert.fail('nothing is handed on');
+    assert.throws(() => new FrameReader(300).push(Uint8Array.of(0, 0, 1, 45), none), {
+      code: 'frame_too_large',
+    });
   });
 
   test('a frame that has begun is known to have', () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { backoffDelay } from '../../src/transport/backoff.ts';
+import { onePacketPipe, type PacketReader } from '../../src/transport/one-packet-pipe.ts';
+import { PipeConnections } from '../../src/transport/pipe-listener.ts';
 import { RateLimiter } from '../../src/transport/rate-limiter.ts';
 import { formatUrl, limitedHost, parseUrl } from '../../src/transport/url.ts';
+import { pipePair } from '../support/pipe-pair.ts';
 
 describe('URLs', () => {
   test('have a default port, and a path where there is one', () => {
@@ -82,4 +85,44 @@ test('waits double, with a quarter of jitter either way', () => {
     [0, 1].map((random) => backoffDelay(backoff, 0, () => random)),
     [75, 125],
   );
+});
+
+describe('a packet over a slow line', () => {
+  const limits = {
+    ...{ maxPacket: 1000, maxDatagram: 1000, maxConnections: 9, maxConnectionsPerHost: 9 },
+    ...{ maxInFlightPerConnection: 1, idleTimeout: 40, packetTimeout: 40 },
+  };
+  const reader = (): PacketReader => {
+    let length = 0;
+    const push = (chunk: Uint8Array): Uint8Array | null => {
+      length += chunk.length;
+      return length < 10 ? null : chunk;
+    };
+    return { push, end: () => null };
+  };
+
+  /** What becomes of a packet of ten bytes, one every 20 ms. */
+  async function dribbled(slowest?: number): Promise<string> {
+    const [near, far] = pipePair();
+    const outcome = Promise.withResolvers<string>();
+    const connections = new PipeConnections('tcp', {
+      limits: slowest === undefined ? limits : { ...limits, slowest },
+      reusePort: false,
+      onArrival: async () => outcome.resolve('arrived'),
+      onDrop: (reason) => outcome.resolve(reason),
+    });
+    near.start({ onData() {}, onDrain() {}, onClose() {} });
+    connections.add(onePacketPipe(far, reader()));
+    const timer = setInterval(() => near.send([Uint8Array.of(1)]), 20);
+    const said = await outcome.promise;
+    clearInterval(timer);
+    connections.close();
+    return said;
+  }
+
+  test('is waited for by its length where that is wanted, and not for ever', async () => {
+    assert.equal(await dribbled(1 / 1000), 'arrived');
+    assert.match(await dribbled(1), /^(packet|idle)_timeout$/);
+    assert.match(await dribbled(), /^(packet|idle)_timeout$/);
+  });
 });

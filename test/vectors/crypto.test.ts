@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
-import { concat } from '../../src/bytes/bytes.ts';
+import { concat, concatAll, EMPTY } from '../../src/bytes/bytes.ts';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import { decapsulate, encapsulate, hybridKeyFromSeed } from '../../src/envelope/kem.ts';
 import { primitives as node } from '../../src/platform/node/crypto.ts';
@@ -71,6 +71,8 @@ for (const primitives of [node, web]) {
             const out = new Uint8Array(sealed.length);
             primitives.aesGcm.seal(key, nonce, associatedData, [hex(vector, 'msg')], out, 0);
             assert.deepEqual(out, sealed, `test ${vector.tcId}`);
+            const parts = primitives.aesGcm.sealParts(key, nonce, associatedData, [hex(vector, 'msg'), EMPTY]);
+            assert.deepEqual(concatAll(parts), sealed, `test ${vector.tcId}`);
           }
           run += 1;
         }

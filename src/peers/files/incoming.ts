@@ -1,12 +1,15 @@
-/** One file that comes from one peer: pieces in any order within a window, written in theirs. */
+/** One file that comes from one peer: what has been stored of it, and the stream that brings the rest. */
 
 import { primitives } from '#crypto';
+import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex } from '../../bytes/text.ts';
+import { FileStreamEnd, type FileStreamKeys } from '../../envelope/file-stream.ts';
 import type { StatusError } from '../../errors.ts';
 import type { PartialFile } from '../../platform/types.ts';
 import type { PeerId } from '../peer.ts';
+import type { IncomingStream } from './incoming-stream.ts';
 import { numberedName } from './names.ts';
-import type { DoneBody, Go, PieceBody } from './offers.ts';
+import type { DoneBody, Go, OfferBody } from './offers.ts';
 import { damaged, outOfRange, outOfStep, unstorable } from './refusals.ts';
 
 /** What a peer offers. */
@@ -20,19 +23,16 @@ export interface FileOffer {
   readonly size: number;
 }
 
-export interface ReceivingLimits {
-  /** Of a piece, bytes. */
-  readonly piece: number;
-  /** Pieces held in memory for one file. */
-  readonly window: number;
+/** What has been agreed on: nothing of an earlier one is taken any more. */
+interface Transfer {
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly keys: FileStreamKeys;
+  /** Null until the sender has connected; there is one connection for each. */
+  stream: IncomingStream | null;
 }
 
-interface Waiting {
-  readonly piece: PieceBody;
-  resolve(answer: { have: number }): void;
-  reject(error: unknown): void;
-}
-
+const TRANSFER_SIZE = 16;
 /** So many of one name are enough. */
 const MAX_NUMBER = 10_000;
 
@@ -42,28 +42,25 @@ export class IncomingFile {
   readonly folder: string;
   readonly #name: string;
   readonly #file: PartialFile;
-  readonly #limits: ReceivingLimits;
-  readonly #waiting = new Map<number, Waiting>();
-  /** Where the piece starts that is due. */
-  #next: number;
   #queue: Promise<unknown> = Promise.resolve();
   #ended: StatusError | null = null;
   #kept: string | null = null;
-  /** The last that was agreed on; nothing of an earlier one is taken any more. */
-  transfer = '';
+  #transfer: Transfer | null = null;
 
   constructor(
     offer: FileOffer,
     where: { readonly folder: string; readonly name: string },
     file: PartialFile,
-    limits: ReceivingLimits,
   ) {
     this.offer = offer;
     this.folder = where.folder;
     this.#name = where.name;
     this.#file = file;
-    this.#limits = limits;
-    this.#next = file.length;
+  }
+
+  /** Bytes that are stored. */
+  get have(): number {
+    return this.#file.length;
   }
 
   /** Bytes that are yet to come. */
@@ -71,28 +68,53 @@ export class IncomingFile {
     return Math.max(0, this.offer.size - this.#file.length);
   }
 
-  /** A transfer of its own, from what is there, or from the start. @throws SottoError `file_unwritable`. */
-  agree(anew: boolean): Promise<Go> {
-    this.#dropWaiting(outOfStep('Another transfer of this file has begun.'));
-    return this.#inTurn(async () => {
-      if (anew || this.#file.length > this.offer.size) await this.#file.clear();
-      this.#next = this.#file.length;
-      this.transfer = encodeHex(primitives.randomBytes(16));
-      const sha256 = encodeHex(this.#file.digest());
-      return { state: 'go', transfer: this.transfer, have: this.#next, sha256, ...this.#limits };
-    });
+  /** Of the last agreement; empty before the first. */
+  get transfer(): string {
+    return this.#transfer?.id ?? '';
   }
 
   /**
-   * Resolves when it and all before it are written.
+   * A transfer of its own, from what is there, or from the start.
    *
-   * @throws StatusError 412, 416; SottoError `file_unwritable`.
+   * @throws SottoError `file_unwritable`, `low_order_point`.
    */
-  take(piece: PieceBody): Promise<{ have: number }> {
-    this.#requirePlace(piece);
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(piece.at, { piece, resolve, reject });
-      void this.#inTurn(() => this.#writeDue());
+  async agree({ anew, key }: Pick<OfferBody, 'anew' | 'key'>): Promise<Go> {
+    const before = this.#transfer?.stream;
+    before?.end(outOfStep('Another transfer of this file has begun.'));
+    await before?.settled; // what a cut has left is not sent again
+    return this.#inTurn(async () => {
+      if (anew || this.#file.length > this.offer.size) await this.#file.clear();
+      const id = primitives.randomBytes(TRANSFER_SIZE);
+      const end = new FileStreamEnd();
+      this.#transfer = { id: encodeHex(id), keys: end.agree('receiver', key, id), stream: null };
+      const sha256 = encodeHex(this.#file.digest());
+      return { state: 'go', transfer: this.transfer, have: this.have, sha256, key: end.publicKey };
+    });
+  }
+
+  /** The keys of the stream of this id, where it is awaited. */
+  awaited(id: Bytes): FileStreamKeys | null {
+    const { keys, stream } = this.#transfer ?? {};
+    return keys && !stream && primitives.equalSecrets(keys.id, id) ? keys : null;
+  }
+
+  /** Its sender has connected. */
+  attach(stream: IncomingStream): void {
+    if (this.#transfer) this.#transfer.stream = stream;
+  }
+
+  /**
+   * Stores what comes next.
+   *
+   * @returns bytes that are stored now.
+   * @throws StatusError 412 for what is of an earlier transfer, 416; SottoError `file_unwritable`.
+   */
+  store(transfer: string, data: Bytes): Promise<number> {
+    return this.#inTurn(async () => {
+      if (transfer !== this.transfer) throw outOfStep('Another transfer of this file has begun.');
+      if (data.length > this.missing) throw outOfRange('That is more than the file has.');
+      await this.#file.append(data);
+      return this.have;
     });
   }
 
@@ -105,9 +127,7 @@ export class IncomingFile {
   finish({ sha256 }: DoneBody): Promise<string> {
     return this.#inTurn(async () => {
       if (this.#kept !== null) return this.#kept; // a second copy of the same request
-      if (this.#file.length !== this.offer.size) {
-        throw outOfStep(`${this.#file.length} bytes of ${this.offer.size} are there.`);
-      }
+      if (this.missing > 0) throw outOfStep(`${this.have} bytes of ${this.offer.size} are there.`);
       if (encodeHex(this.#file.digest()) !== sha256) {
         await this.#file.remove();
         throw damaged();
@@ -120,53 +140,9 @@ export class IncomingFile {
   /** Takes nothing more. What was written stays for a later offer, or goes. Never rejects. */
   async end(why: StatusError, isKept: boolean): Promise<void> {
     this.#ended ??= why;
-    this.#dropWaiting(why);
+    this.#transfer?.stream?.end(why);
     await this.#queue;
     await (isKept ? this.#file.close() : this.#file.remove()).catch(() => {});
-  }
-
-  #requirePlace({ at, data }: PieceBody): void {
-    const { piece, window } = this.#limits;
-    if (this.#ended) throw this.#ended;
-    if (data.length === 0 || data.length > piece || at + data.length > this.offer.size) {
-      throw outOfRange(`${data.length} bytes at ${at} are no piece of this file.`);
-    }
-    if (at < this.#next || this.#waiting.has(at)) throw outOfStep(`The piece at ${at} is there already.`);
-    if (at - this.#next >= window * piece || this.#waiting.size >= window) {
-      throw outOfStep(`The piece at ${at} is too far ahead of the one at ${this.#next}.`);
-    }
-  }
-
-  async #writeDue(): Promise<void> {
-    for (;;) {
-      const due = this.#waiting.get(this.#next);
-      if (due === undefined) return;
-      this.#waiting.delete(this.#next);
-      this.#next += due.piece.data.length;
-      try {
-        await this.#file.append(due.piece.data);
-        due.resolve({ have: this.#file.length });
-      } catch (error) {
-        this.#ended ??= unstorable();
-        due.reject(error);
-        this.#dropWaiting(this.#ended);
-      }
-      this.#dropOverlapping();
-    }
-  }
-
-  /** They will never be due. */
-  #dropOverlapping(): void {
-    for (const [at, { reject }] of this.#waiting) {
-      if (at >= this.#next) continue;
-      this.#waiting.delete(at);
-      reject(outOfStep(`The piece at ${at} is there already.`));
-    }
-  }
-
-  #dropWaiting(why: StatusError): void {
-    for (const { reject } of this.#waiting.values()) reject(why);
-    this.#waiting.clear();
   }
 
   /** What stands there already stays. */

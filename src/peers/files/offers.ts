@@ -1,46 +1,42 @@
 /**
- * What two peers say to each other about a file: values of JSON, or of CBOR where there are bytes.
+ * What two peers say to each other about a file, sealed, as values of JSON. Its bytes go by a stream of their own.
  *
  * ```text
- * route                  body                               answer
- * /sotto/files/offer     { id, name, size, anew? }          { state: 'waiting' }: ask again, the same
- *                                                           { state: 'go', transfer, have, sha256, piece, window }
- * /sotto/files/piece     { transfer, at, data }             { have }
- * /sotto/files/done      { transfer, sha256 }               { size }
- * /sotto/files/cancel    { id }                             {}
+ * route                  body                                answer
+ * /sotto/files/offer     { id, name, size, key, anew? }      { state: 'waiting' }: ask again, the same
+ *                                                            { state: 'go', transfer, have, sha256, key }
+ * /sotto/files/done      { transfer, sha256 }                { size }
+ * /sotto/files/cancel    { id }                              {}
  * ```
  *
  * `id` (64 hex digits) is the same for the same file to the same peer, so that a later offer finds what is there of it;
  * each `go` has a `transfer` (32 hex digits) of its own, and ends the one before. `have` bytes are there, of that
- * `sha256`; who finds his own beginning to be another offers `anew`, and nothing is left of it. Pieces may be as long as
- * `piece`, and `window` of them on their way: each is answered when it and all before it are written.
+ * `sha256`; who finds his own beginning to be another offers `anew`, and nothing is left of it. The keys (64 hex digits)
+ * are ephemeral: under what follows from both, the rest of the file comes by the stream of src/wire/file-stream.ts.
  *
- * Statuses: 400 malformed, 403 refused or ended by the owner, 404 no such transfer of this peer, 412 not the piece (or
- * the end) that is due, 416 outside the file, 422 the whole has another hash, 503 too many at a time, 507 no space.
+ * Statuses: 400 malformed, 403 refused or ended by the owner, 404 no such transfer of this peer, 412 not all has come,
+ * 416 outside the file, 422 the whole has another hash, 503 too many at a time, 507 no space.
  */
 
 import { primitives } from '#crypto';
 import type { Bytes } from '../../bytes/bytes.ts';
-import { encodeHex, encodeUtf8 } from '../../bytes/text.ts';
+import { decodeHex, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 import { StatusError } from '../../errors.ts';
 import type { SourceFile } from '../../platform/types.ts';
 import type { PeerId } from '../peer.ts';
 
 export const FILE_ROUTES = {
   offer: '/sotto/files/offer',
-  piece: '/sotto/files/piece',
   done: '/sotto/files/done',
   cancel: '/sotto/files/cancel',
 } as const;
 
-/** Of a piece, bytes: a request's body has 1 MiB at most, and more than the piece is in it. */
-export const MAX_PIECE: number = 1000 * 1024;
-export const MAX_WINDOW = 64;
 /** Of a file, bytes, that tell it from others before it is read. */
 const HEAD = 1024 * 1024;
 /** Of a name, as it comes. */
 const MAX_NAME = 4096;
 const DIGEST = /^[0-9a-f]{64}$/;
+const KEY = /^[0-9a-f]{64}$/;
 const TRANSFER = /^[0-9a-f]{32}$/;
 
 export interface OfferBody {
@@ -48,6 +44,8 @@ export interface OfferBody {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** The sender's end of the stream, 32 bytes. */
+  readonly key: Bytes;
   readonly anew?: boolean;
 }
 
@@ -56,17 +54,11 @@ export interface Go {
   readonly transfer: string;
   readonly have: number;
   readonly sha256: string;
-  readonly piece: number;
-  readonly window: number;
+  /** The receiver's end of the stream, 32 bytes. */
+  readonly key: Bytes;
 }
 
 export type OfferAnswer = { readonly state: 'waiting' } | Go;
-
-export interface PieceBody {
-  readonly transfer: string;
-  readonly at: number;
-  readonly data: Bytes;
-}
 
 export interface DoneBody {
   readonly transfer: string;
@@ -82,16 +74,10 @@ export async function fileId(peer: PeerId, name: string, file: SourceFile): Prom
 
 /** @throws StatusError 400, as all of these do. */
 export function readOffer(body: unknown): OfferBody {
-  const { id, name, size, anew } = fieldsOf(body);
+  const { id, name, size, key, anew } = fieldsOf(body);
   const isNamed = typeof name === 'string' && name.length <= MAX_NAME;
-  if (!isText(id, DIGEST) || !isNamed || !isCount(size)) throw malformed('offer');
-  return { id, name, size, anew: anew === true };
-}
-
-export function readPiece(body: unknown): PieceBody {
-  const { transfer, at, data } = fieldsOf(body);
-  if (!isText(transfer, TRANSFER) || !isCount(at) || !(data instanceof Uint8Array)) throw malformed('piece');
-  return { transfer, at, data };
+  if (!isText(id, DIGEST) || !isNamed || !isCount(size) || !isText(key, KEY)) throw malformed('offer');
+  return { id, name, size, key: decodeHex(key), anew: anew === true };
 }
 
 export function readDone(body: unknown): DoneBody {
@@ -106,14 +92,21 @@ export function readCancel(body: unknown): { readonly id: string } {
   return { id };
 }
 
+/** As they are sent. */
+export function writeOffer({ key, ...rest }: OfferBody): object {
+  return { ...rest, key: encodeHex(key) };
+}
+
+export function writeOfferAnswer(answer: OfferAnswer): object {
+  return answer.state === 'go' ? { ...answer, key: encodeHex(answer.key) } : answer;
+}
+
 export function readOfferAnswer(body: unknown): OfferAnswer {
-  const { state, transfer, have, sha256, piece, window } = fieldsOf(body);
+  const { state, transfer, have, sha256, key } = fieldsOf(body);
   if (state === 'waiting') return { state };
-  const isWhole = state === 'go' && isText(transfer, TRANSFER) && isText(sha256, DIGEST) && isCount(have);
-  if (!isWhole || !isCount(piece) || piece === 0 || !isCount(window) || window === 0) {
-    throw malformed('answer to an offer');
-  }
-  return { state, transfer, have, sha256, piece, window };
+  const isGo = state === 'go' && isText(transfer, TRANSFER) && isText(sha256, DIGEST) && isText(key, KEY);
+  if (!isGo || !isCount(have)) throw malformed('answer to an offer');
+  return { state, transfer, have, sha256, key: decodeHex(key) };
 }
 
 function fieldsOf(body: unknown): Record<string, unknown> {

@@ -1,12 +1,14 @@
-/** One file on its way to one peer: offered, sent in pieces, and taken up again where a cut has left it. */
+/** One file on its way to one peer: offered, sent by a stream, and taken up again where a cut has left it. */
 
 import type { Bytes } from '../../bytes/bytes.ts';
-import { encodeHex } from '../../bytes/text.ts';
+import { decodeHex, encodeHex } from '../../bytes/text.ts';
+import { FileStreamEnd, type FileStreamKeys } from '../../envelope/file-stream.ts';
 import { messageOf, SottoError, StatusError } from '../../errors.ts';
-import type { SourceFile } from '../../platform/types.ts';
+import type { Pipe, SourceFile } from '../../platform/types.ts';
 import { backoffDelay } from '../../transport/backoff.ts';
 import type { PeerId } from '../peer.ts';
-import { FILE_ROUTES, type Go, readOfferAnswer } from './offers.ts';
+import { FILE_ROUTES, type Go, readOfferAnswer, writeOffer } from './offers.ts';
+import { OutgoingStream } from './outgoing-stream.ts';
 
 /** Asks a peer, sealed, and proves who asks. */
 export type AskPeer = (
@@ -16,12 +18,18 @@ export type AskPeer = (
   options?: { readonly signal?: AbortSignal; readonly timeout?: number },
 ) => Promise<unknown>;
 
+/** A connection to where a peer is. @throws SottoError `unreachable`. */
+export type ConnectPeer = (peer: PeerId) => Promise<Pipe>;
+
+export interface Roads {
+  readonly ask: AskPeer;
+  readonly connect: ConnectPeer;
+}
+
 export interface SendingLimits {
-  /** Bytes. */
-  readonly piece: number;
-  /** Pieces on their way at a time. */
-  readonly window: number;
-  /** For one answer, ms. */
+  /** Of one record, bytes. */
+  readonly record: number;
+  /** For one answer, and for the next word of what is stored, ms. */
   readonly timeout: number;
   /** For the other side to decide, ms. */
   readonly patience: number;
@@ -47,22 +55,27 @@ const CUT: ReadonlySet<string> = new Set(['unreachable', 'timeout']);
 const PASSING: ReadonlySet<number> = new Set([503, 504]);
 const OUT_OF_STEP: ReadonlySet<number> = new Set([404, 412]);
 
+interface Agreement {
+  readonly go: Go;
+  readonly keys: FileStreamKeys;
+}
+
 export class OutgoingFile {
-  readonly #ask: AskPeer;
+  readonly #roads: Roads;
   readonly #limits: SendingLimits;
   readonly #what: Outgoing;
   /** The furthest that was ever written over there. */
   #best = 0;
   #failures = 0;
-  /** All pieces of this transfer are there; only the end was not heard. */
+  /** All of this transfer is there; only the end was not heard. */
   #complete: string | null = null;
   #begun = false;
   #agreed = false;
-  /** Bytes of all pieces that were sent, those sent again too. */
+  /** Bytes that were sent, those sent again too. */
   bytesSent = 0;
 
-  constructor(ask: AskPeer, limits: SendingLimits, what: Outgoing) {
-    this.#ask = ask;
+  constructor(roads: Roads, limits: SendingLimits, what: Outgoing) {
+    this.#roads = roads;
     this.#limits = limits;
     this.#what = what;
   }
@@ -95,73 +108,86 @@ export class OutgoingFile {
   /** Which transfer has all of it. */
   async #sendAll(): Promise<string> {
     const { file } = this.#what;
-    const go = await this.#agree();
+    const { go, keys } = await this.#agree();
     this.#agreed = true;
     this.#advance(go.have);
-    await this.#sendPieces(go);
+    if (go.have < file.size) await this.#stream(go, keys);
     if (!(await file.hasChanged())) return go.transfer;
     throw new SottoError('file_invalid', `${file.name} has changed while it was sent.`);
   }
 
   /** From where to go on: where the beginning over there is not ours, from the start. */
-  async #agree(): Promise<Go> {
+  async #agree(): Promise<Agreement> {
     const { file } = this.#what;
-    const go = await this.#offer(false);
-    if (go.have === 0) return go;
-    if (go.have <= file.size && encodeHex(await file.digest(go.have)) === go.sha256) return go;
+    const agreement = await this.#offer(false);
+    const { have, sha256 } = agreement.go;
+    if (have === 0 || (have <= file.size && encodeHex(await file.digest(have)) === sha256)) return agreement;
     const anew = await this.#offer(true);
     this.#best = 0;
-    if (anew.have === 0) return anew;
+    if (anew.go.have === 0) return anew;
     throw new SottoError('invalid_message', 'The other side does not start anew.');
   }
 
-  async #offer(anew: boolean): Promise<Go> {
+  async #offer(anew: boolean): Promise<Agreement> {
     const { id, name, file } = this.#what;
-    const body = { id, name, size: file.size, ...(anew && { anew }) };
+    const end = new FileStreamEnd();
+    const body = writeOffer({ id, name, size: file.size, key: end.publicKey, ...(anew && { anew }) });
     const deadline = performance.now() + this.#limits.patience;
     this.#begun = true;
     for (;;) {
-      const answer = readOfferAnswer(await this.#call(FILE_ROUTES.offer, body));
-      if (answer.state === 'go') return answer;
+      const go = readOfferAnswer(await this.#call(FILE_ROUTES.offer, body));
+      if (go.state === 'go') return { go, keys: end.agree('sender', go.key, decodeHex(go.transfer)) };
       if (performance.now() < deadline) continue;
       await this.#cancel();
       throw new StatusError(408, 'Nobody over there has decided about the file.');
     }
   }
 
-  /** Several at a time, read in order; the first failure ends them all. */
-  async #sendPieces(go: Go): Promise<void> {
-    const { size } = this.#what.file;
-    const window = Math.min(this.#limits.window, go.window);
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#what.signal, stop.signal]);
-    const onTheWay = new Set<Promise<void>>();
+  /** Reads ahead by one record, so that disk and network work at the same time. */
+  async #stream({ have }: Go, keys: FileStreamKeys): Promise<void> {
+    const { peer, file, signal } = this.#what;
+    const stream = await OutgoingStream.open(await this.#roads.connect(peer), {
+      ...{ keys, signal, timeout: this.#limits.timeout },
+      onWritten: (stored) => this.#advance(stored),
+    });
     try {
-      for (let at = go.have; at < size; ) {
-        const data = await this.#what.file.read(at, Math.min(this.#limits.piece, go.piece, size - at));
-        const sending = this.#sendPiece(go.transfer, at, data, signal)
-          .catch((error: unknown) => stop.abort(error)) // the first reason stays
-          .finally(() => onTheWay.delete(sending));
-        onTheWay.add(sending);
-        at += data.length;
-        if (onTheWay.size >= window) await Promise.race(onTheWay);
-        signal.throwIfAborted();
+      for await (const data of this.#recordsFrom(have)) {
+        this.bytesSent += data.length;
+        await stream.send(data);
       }
-    } catch (error) {
-      stop.abort(error);
+      await stream.stored(file.size);
+    } finally {
+      stream.close();
     }
-    await Promise.all(onTheWay);
-    signal.throwIfAborted();
   }
 
-  async #sendPiece(transfer: string, at: number, data: Bytes, signal: AbortSignal): Promise<void> {
-    this.bytesSent += data.length;
-    await this.#call(FILE_ROUTES.piece, { transfer, at, data }, signal);
-    this.#advance(at + data.length);
+  /** Each is overwritten by the next but one. */
+  async *#recordsFrom(start: number): AsyncGenerator<Bytes, void, void> {
+    const { file } = this.#what;
+    const { record } = this.#limits;
+    const buffers = [new Uint8Array(record), new Uint8Array(record)] as const;
+    const read = async (at: number, buffer: Bytes): Promise<Bytes> => {
+      const data = buffer.subarray(0, file.size - at);
+      await file.read(data, at);
+      return data;
+    };
+    let next = read(start, buffers[0]);
+    try {
+      for (let at = start, turn = 1; at < file.size; turn = 1 - turn) {
+        const data = await next;
+        at += data.length;
+        next = read(at, turn === 0 ? buffers[0] : buffers[1]);
+        next.catch(() => {}); // it is told when it is waited for, if it still is
+        yield data;
+      }
+    } finally {
+      await next.catch(() => {}); // one call at a time
+    }
   }
 
-  #call(route: string, body: object, signal: AbortSignal = this.#what.signal): Promise<unknown> {
-    return this.#ask(this.#what.peer, route, body, { signal, timeout: this.#limits.timeout });
+  #call(route: string, body: object): Promise<unknown> {
+    const { peer, signal } = this.#what;
+    return this.#roads.ask(peer, route, body, { signal, timeout: this.#limits.timeout });
   }
 
   #advance(have: number): void {
@@ -186,7 +212,7 @@ export class OutgoingFile {
 
   async #cancel(): Promise<void> {
     const { peer, id } = this.#what;
-    await this.#ask(peer, FILE_ROUTES.cancel, { id }, { timeout: FAREWELL }).catch(() => {});
+    await this.#roads.ask(peer, FILE_ROUTES.cancel, { id }, { timeout: FAREWELL }).catch(() => {});
   }
 }
 

@@ -4,7 +4,6 @@ import { assertNumber } from '../../bytes/assert.ts';
 import type { SottoError } from '../../errors.ts';
 import type { Downloads } from '../../platform/types.ts';
 import type { FileOffer } from './incoming.ts';
-import { MAX_PIECE, MAX_WINDOW } from './offers.ts';
 
 /** Yes, no, or yes and under another path: absolute, or as seen from the folder of downloads. Nothing is overwritten. */
 export type Decision = boolean | { readonly path: string };
@@ -28,27 +27,23 @@ export interface FileReceiverOptions {
   /** Files at a time, those that wait for a decision among them. Default 16; of one peer 4. */
   readonly maxTransfers?: number;
   readonly maxPerPeer?: number;
-  /** Of a piece, bytes, up to 1 024 000, which is the default. */
-  readonly piece?: number;
-  /** Pieces of one file in memory, 1 to 64. Default 4. */
-  readonly window?: number;
   /** After which a transfer that brings nothing is put aside, ms. Default 300 000. */
   readonly idle?: number;
   /** How long an offer is held for the decision before the peer has to ask again, ms. Default 10 000. */
   readonly hold?: number;
+  /** Told why a stream was cut by us: what came on it did not open, or was out of place. */
+  readonly onDrop?: (reason: string) => void;
   /** Default: the platform's. */
   readonly storage?: Downloads;
 }
 
-type Limit = 'maxSize' | 'maxTransfers' | 'maxPerPeer' | 'piece' | 'window' | 'idle' | 'hold';
+type Limit = 'maxSize' | 'maxTransfers' | 'maxPerPeer' | 'idle' | 'hold';
 type ReceivingDefaults = Required<Pick<FileReceiverOptions, Limit>>;
 
 const DEFAULTS: ReceivingDefaults = {
   maxSize: Number.MAX_SAFE_INTEGER,
   maxTransfers: 16,
   maxPerPeer: 4,
-  piece: MAX_PIECE,
-  window: 4,
   idle: 300_000,
   hold: 10_000,
 };
@@ -61,8 +56,6 @@ export function resolveReceiving(options: FileReceiverOptions): ResolvedReceivin
   assertNumber(full.maxSize, 'maxSize', 0);
   assertNumber(full.maxTransfers, 'maxTransfers', 1);
   assertNumber(full.maxPerPeer, 'maxPerPeer', 1);
-  assertNumber(full.piece, 'piece', 1, MAX_PIECE);
-  assertNumber(full.window, 'window', 1, MAX_WINDOW);
   assertNumber(full.idle, 'idle', 1);
   assertNumber(full.hold, 'hold', 0);
   return full;

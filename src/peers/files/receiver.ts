@@ -2,21 +2,16 @@
 
 import { primitives } from '#crypto';
 import { dataFiles, downloads } from '#files';
+import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeHex, encodeUtf8 } from '../../bytes/text.ts';
+import type { FileStreamKeys } from '../../envelope/file-stream.ts';
 import { StatusError } from '../../errors.ts';
-import type { Downloads } from '../../platform/types.ts';
+import type { Downloads, Pipe, PipeEvents } from '../../platform/types.ts';
 import type { PeerId } from '../peer.ts';
 import { type FileOffer, IncomingFile } from './incoming.ts';
+import { IncomingStream } from './incoming-stream.ts';
 import { cleanFileName } from './names.ts';
-import {
-  FILE_ROUTES,
-  type OfferAnswer,
-  type OfferBody,
-  readCancel,
-  readDone,
-  readOffer,
-  readPiece,
-} from './offers.ts';
+import { FILE_ROUTES, type OfferBody, readCancel, readDone, readOffer, writeOfferAnswer } from './offers.ts';
 import {
   type Decision,
   type FileReceiverOptions,
@@ -66,7 +61,6 @@ export class FileReceiver implements AsyncDisposable {
   /** By route; to be mounted where the sender is proven. */
   readonly handlers: ReadonlyMap<string, FileHandler> = new Map<string, FileHandler>([
     [FILE_ROUTES.offer, (body, from) => this.#offer(body, from)],
-    [FILE_ROUTES.piece, (body, from) => this.#piece(body, from)],
     [FILE_ROUTES.done, (body, from) => this.#done(body, from)],
     [FILE_ROUTES.cancel, (body, from) => this.#cancelled(body, from)],
   ]);
@@ -91,6 +85,20 @@ export class FileReceiver implements AsyncDisposable {
     return [...this.#entries.values()].map(({ offer }) => offer);
   }
 
+  /**
+   * A connection that brings a file.
+   *
+   * @param id of the stream, as its first frame names it.
+   * @returns what takes the rest of the connection; null where no such stream is awaited.
+   */
+  takeStream(id: Bytes, pipe: Pipe): PipeEvents | null {
+    for (const entry of this.#entries.values()) {
+      const keys = entry.incoming?.awaited(id);
+      if (entry.incoming && keys) return this.#attach(entry, entry.incoming, keys, pipe);
+    }
+    return null;
+  }
+
   /** Ends a transfer, of which nothing stays. Nothing happens where there is none. */
   async cancel({ from, id }: Pick<FileOffer, 'from' | 'id'>): Promise<void> {
     const entry = this.#entries.get(keyOf(from, id));
@@ -108,14 +116,14 @@ export class FileReceiver implements AsyncDisposable {
     return this.close();
   }
 
-  async #offer(body: unknown, from: PeerId): Promise<OfferAnswer> {
+  async #offer(body: unknown, from: PeerId): Promise<object> {
     const said = readOffer(body);
     const entry = this.#entries.get(keyOf(from, said.id)) ?? this.#admit(said, from);
     if (entry.offer.size !== said.size) throw outOfStep('That file had another size.');
     this.#touch(entry);
     const incoming = await within(this.#options.hold, entry.ready);
-    if (incoming === null) return { state: 'waiting' };
-    return await this.#guarded(entry, () => incoming.agree(said.anew === true));
+    if (incoming === null) return writeOfferAnswer({ state: 'waiting' });
+    return writeOfferAnswer(await this.#guarded(entry, () => incoming.agree(said)));
   }
 
   #admit({ id, name, size }: OfferBody, from: PeerId): Entry {
@@ -165,8 +173,7 @@ export class FileReceiver implements AsyncDisposable {
     await this.#sweep(where.folder);
     await this.#ending.get(keyOf(offer.from, offer.id));
     const file = await this.#storage.openPartial(where.folder, partName(offer));
-    const { piece, window } = this.#options;
-    const incoming = new IncomingFile(offer, where, file, { piece, window });
+    const incoming = new IncomingFile(offer, where, file);
     entry.incoming = incoming;
     if (!withdrawn.signal.aborted) return incoming;
     await this.#release(entry, withdrawn.signal.reason, true);
@@ -180,13 +187,20 @@ export class FileReceiver implements AsyncDisposable {
     if (free !== null && free < promised) throw noSpace();
   }
 
-  async #piece(body: unknown, from: PeerId): Promise<unknown> {
-    const piece = readPiece(body);
-    const { entry, incoming } = this.#find(piece.transfer, from);
+  #attach(entry: Entry, incoming: IncomingFile, keys: FileStreamKeys, pipe: Pipe): PipeEvents {
+    const { transfer, have } = incoming;
+    const stream = new IncomingStream(pipe, {
+      ...{ keys, have },
+      store: (data) => this.#guarded(entry, () => incoming.store(transfer, data)),
+      onProgress: (stored) => {
+        this.#touch(entry);
+        this.#tell(() => this.#options.onProgress?.(entry.offer, stored));
+      },
+      onDrop: (reason) => this.#tell(() => this.#options.onDrop?.(reason)),
+    });
+    incoming.attach(stream);
     this.#touch(entry);
-    const answer = await this.#guarded(entry, () => incoming.take(piece));
-    this.#tell(() => this.#options.onProgress?.(entry.offer, answer.have));
-    return answer;
+    return stream;
   }
 
   async #done(body: unknown, from: PeerId): Promise<unknown> {

@@ -3,18 +3,17 @@
 import { downloads } from '#files';
 import { assertNumber } from '../../bytes/assert.ts';
 import { SottoError } from '../../errors.ts';
+import { MAX_STREAM_DATA } from '../../wire/file-stream.ts';
 import type { PeerId } from '../peer.ts';
-import { fileId, MAX_PIECE, MAX_WINDOW } from './offers.ts';
-import { type AskPeer, OutgoingFile, type SendingLimits } from './outgoing.ts';
+import { fileId } from './offers.ts';
+import { OutgoingFile, type Roads, type SendingLimits } from './outgoing.ts';
 
-export type { AskPeer } from './outgoing.ts';
+export type { AskPeer, ConnectPeer } from './outgoing.ts';
 
 export interface FileSenderOptions {
-  /** Of a piece, bytes, up to 1 024 000. Default 512 KiB; less where the other side wants less. */
-  readonly piece?: number;
-  /** Pieces on their way at a time, 1 to 64; they are held in memory. Default 4; less where the other side wants less. */
-  readonly window?: number;
-  /** For each answer, ms. Default 30 000. */
+  /** Read, sealed and sent at once, bytes, up to 262 144, which is the default. */
+  readonly record?: number;
+  /** For each answer, and for the next word of what is stored, ms. Default 30 000. */
   readonly timeout?: number;
   /** How long the other side may take to decide, ms. Default 300 000. */
   readonly patience?: number;
@@ -37,13 +36,12 @@ export interface SentFile {
   readonly id: string;
   /** Bytes of the file. */
   readonly size: number;
-  /** Bytes of pieces that were sent for it: less than `size` where some were there, more where some were sent twice. */
+  /** Bytes that were sent for it: less than `size` where some were there, more where some were sent twice. */
   readonly bytesSent: number;
 }
 
 const DEFAULTS: SendingLimits = {
-  piece: 512 * 1024,
-  window: 4,
+  record: MAX_STREAM_DATA,
   timeout: 30_000,
   patience: 300_000,
   tries: 6,
@@ -51,18 +49,18 @@ const DEFAULTS: SendingLimits = {
 };
 
 export class FileSender {
-  readonly #ask: AskPeer;
+  readonly #roads: Roads;
   readonly #limits: SendingLimits;
   readonly #active = new Set<string>();
 
   /** @throws SottoError `invalid_option`. */
-  constructor(ask: AskPeer, options: FileSenderOptions = {}) {
-    this.#ask = ask;
+  constructor(roads: Roads, options: FileSenderOptions = {}) {
+    this.#roads = roads;
     this.#limits = resolveOptions(options);
   }
 
   /**
-   * Sends a file of any size, never holding more of it than the pieces on their way, and resolves when the other side has
+   * Sends a file of any size, never holding more of it than what is on its way, and resolves when the other side has
    * found it whole. Called again after a failure, it goes on where the other side has stopped writing.
    *
    * @throws SottoError `file_unreadable`, `file_invalid` where it has changed meanwhile, `unreachable` or `timeout` after
@@ -75,7 +73,7 @@ export class FileSender {
       const name = options.name ?? file.name;
       const id = await fileId(peer, name, file);
       this.#begin(id, name);
-      const outgoing = new OutgoingFile(this.#ask, this.#limits, {
+      const outgoing = new OutgoingFile(this.#roads, this.#limits, {
         ...{ peer, id, name, file },
         signal: options.signal ?? new AbortController().signal,
         onProgress: (sent) => options.onProgress?.(sent, file.size),
@@ -95,8 +93,7 @@ export class FileSender {
 
 function resolveOptions(options: FileSenderOptions): SendingLimits {
   const limits = { ...DEFAULTS, ...options };
-  assertNumber(limits.piece, 'piece', 1, MAX_PIECE);
-  assertNumber(limits.window, 'window', 1, MAX_WINDOW);
+  assertNumber(limits.record, 'record', 1, MAX_STREAM_DATA);
   assertNumber(limits.timeout, 'timeout', 1);
   assertNumber(limits.patience, 'patience', 0);
   assertNumber(limits.tries, 'tries', 1);

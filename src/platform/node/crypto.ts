@@ -104,15 +104,19 @@ export const primitives: Primitives = {
 
   aesGcm: {
     seal(key, nonce, associatedData, plaintext, out, offset) {
-      const cipher = createCipheriv(gcmOf(key), symmetricKey(key), nonce, { authTagLength: TAG_SIZE });
-      cipher.setAAD(associatedData);
       let end = offset;
-      for (const part of plaintext) {
-        out.set(cipher.update(part), end);
+      for (const part of this.sealParts(key, nonce, associatedData, plaintext)) {
+        out.set(part, end);
         end += part.length;
       }
+    },
+    sealParts(key, nonce, associatedData, plaintext) {
+      const cipher = createCipheriv(gcmOf(key), symmetricKey(key), nonce, { authTagLength: TAG_SIZE });
+      cipher.setAAD(associatedData);
+      const parts: Bytes[] = plaintext.map((part) => cipher.update(part));
       cipher.final();
-      out.set(cipher.getAuthTag(), end);
+      parts.push(cipher.getAuthTag());
+      return parts;
     },
     open(key, nonce, associatedData, sealed) {
       const length = sealed.length - TAG_SIZE;

@@ -102,20 +102,17 @@ class FileSource implements SourceFile {
     this.modifiedAt = mtimeMs;
   }
 
-  async read(at: number, length: number): Promise<Bytes> {
-    const data = new Uint8Array(length);
+  async read(into: Bytes, at: number): Promise<void> {
     try {
-      await readFully(this.#handle, data, at);
+      await readFully(this.#handle, into, at);
     } catch (cause) {
       if (await this.hasChanged())
         throw new SottoError('file_invalid', `${this.#path} has changed.`, { cause });
       throw unreadable(this.#path, cause);
     }
-    if (at === this.#hashed) {
-      this.#hash.update(data);
-      this.#hashed += length;
-    }
-    return data;
+    if (at !== this.#hashed) return;
+    this.#hash.update(into);
+    this.#hashed += into.length;
   }
 
   async digest(length: number): Promise<Bytes> {
@@ -123,7 +120,10 @@ class FileSource implements SourceFile {
       this.#hash = createHash('sha256');
       this.#hashed = 0;
     }
-    while (this.#hashed < length) await this.read(this.#hashed, Math.min(PIECE, length - this.#hashed));
+    const buffer = new Uint8Array(Math.min(PIECE, length - this.#hashed));
+    while (this.#hashed < length) {
+      await this.read(buffer.subarray(0, length - this.#hashed), this.#hashed);
+    }
     return new Uint8Array(this.#hash.copy().digest());
   }
 
@@ -169,6 +169,13 @@ class FilePartial implements PartialFile {
   }
 
   async append(data: Bytes): Promise<void> {
+    const writing = this.#write(data);
+    this.#hash.update(data); // while the disk works
+    await writing;
+    this.#length += data.length;
+  }
+
+  async #write(data: Bytes): Promise<void> {
     try {
       for (let done = 0; done < data.length; ) {
         const at = this.#length + done;
@@ -177,8 +184,6 @@ class FilePartial implements PartialFile {
     } catch (cause) {
       throw unwritable(this.#path, cause);
     }
-    this.#hash.update(data);
-    this.#length += data.length;
   }
 
   async clear(): Promise<void> {

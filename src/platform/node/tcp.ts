@@ -7,6 +7,8 @@ import { SottoError } from '../../errors.ts';
 import type { Pipe, PipeEvents, Sockets } from '../types.ts';
 
 const KEEP_ALIVE_AFTER = 15_000;
+/** From here on a copy costs more than a part of a list, bytes. */
+const LONG = 16 * 1024;
 
 export const listenStreams: Sockets['listenStreams'] = async ({
   host,
@@ -68,14 +70,24 @@ function pipeOf(socket: Socket): Pipe {
       if (socket.destroyed) events.onClose(why);
     },
     send(data) {
-      const [first] = data;
-      if (first && socket.writable) socket.write(data.length === 1 ? first : concatAll(data));
+      if (socket.writable) writeAll(socket, data);
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end: () => socket.destroySoon(),
     destroy: () => void socket.destroy(),
   };
+}
+
+/** In one system call: what is short is copied together, which costs less than a list. */
+function writeAll(socket: Socket, data: readonly Bytes[]): void {
+  const [first] = data;
+  if (!first) return;
+  if (data.length === 1) return void socket.write(first);
+  if (data.every(({ length }) => length < LONG)) return void socket.write(concatAll(data));
+  socket.cork();
+  for (const part of data) socket.write(part);
+  socket.uncork();
 }
 
 /** Sockets fail with several errors at once where a name has several addresses: the first says enough. */

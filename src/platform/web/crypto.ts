@@ -57,6 +57,9 @@ export const primitives: Primitives = {
     seal(key, nonce, associatedData, plaintext, out, offset) {
       out.set(gcm(key, nonce, associatedData).encrypt(concatAll(plaintext)), offset);
     },
+    sealParts: (key, nonce, associatedData, plaintext) => [
+      gcm(key, nonce, associatedData).encrypt(concatAll(plaintext)),
+    ],
     open(key, nonce, associatedData, sealed) {
       try {
         return gcm(key, nonce, associatedData).decrypt(sealed);
