@@ -78,7 +78,7 @@ class Nonces {
   }
 }
 
-export class RecordSealer {
+class RecordSealer {
   readonly #key: Bytes;
   readonly #nonces = new Nonces();
 
@@ -94,7 +94,7 @@ export class RecordSealer {
   }
 }
 
-export class RecordOpener {
+class RecordOpener {
   readonly #key: Bytes;
   readonly #nonces = new Nonces();
 
