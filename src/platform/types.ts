@@ -19,6 +19,23 @@ export interface MlKemPrivateKey {
   readonly kind: 'ml-kem-768-private';
 }
 
+/** Encryption that notices what was altered: nonces of 12 bytes, tags of 16. */
+export interface Aead {
+  /** Writes ciphertext and tag of the joined `plaintext` parts into `out` from `offset`. */
+  seal(
+    key: Bytes,
+    nonce: Bytes,
+    associatedData: Bytes,
+    plaintext: readonly Bytes[],
+    out: Bytes,
+    offset: number,
+  ): void;
+  /** Ciphertext of the joined parts and tag, in parts: for what is so long that it should not be copied. */
+  sealParts(key: Bytes, nonce: Bytes, associatedData: Bytes, plaintext: readonly Bytes[]): readonly Bytes[];
+  /** The plaintext, or null where the tag does not match. `sealed` is ciphertext and tag. */
+  open(key: Bytes, nonce: Bytes, associatedData: Bytes, sealed: Bytes): Bytes | null;
+}
+
 /** Cryptographic primitives, all synchronous. Lengths are in bytes. */
 export interface Primitives {
   readonly name: 'node' | 'web';
@@ -50,22 +67,10 @@ export interface Primitives {
     agree(privateKey: X25519PrivateKey, publicKey: X25519PublicKey): Bytes;
   };
 
-  /** AES-GCM with a 16-byte tag; the key's length (16 or 32) picks AES-128 or AES-256. */
-  readonly aesGcm: {
-    /** Writes ciphertext and tag of the joined `plaintext` parts into `out` from `offset`. */
-    seal(
-      key: Bytes,
-      nonce: Bytes,
-      associatedData: Bytes,
-      plaintext: readonly Bytes[],
-      out: Bytes,
-      offset: number,
-    ): void;
-    /** Ciphertext of the joined parts and tag, in parts: for what is so long that it should not be copied. */
-    sealParts(key: Bytes, nonce: Bytes, associatedData: Bytes, plaintext: readonly Bytes[]): readonly Bytes[];
-    /** The plaintext, or null where the tag does not match. `sealed` is ciphertext and tag. */
-    open(key: Bytes, nonce: Bytes, associatedData: Bytes, sealed: Bytes): Bytes | null;
-  };
+  /** AES-GCM; the key's length (16 or 32) picks AES-128 or AES-256. */
+  readonly aesGcm: Aead;
+  /** RFC 8439, with keys of 32 bytes. */
+  readonly chaCha20Poly1305: Aead;
 
   /** FIPS 203. */
   readonly mlKem768: {

@@ -9,7 +9,7 @@ import { concat, concatAll, EMPTY } from '../../src/bytes/bytes.ts';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import { decapsulate, encapsulate, hybridKeyFromSeed } from '../../src/envelope/kem.ts';
 import { primitives as node } from '../../src/platform/node/crypto.ts';
-import type { Primitives } from '../../src/platform/types.ts';
+import type { Aead, Primitives } from '../../src/platform/types.ts';
 import { primitives as web } from '../../src/platform/web/crypto.ts';
 
 type Hex = Readonly<Record<string, string>>;
@@ -35,6 +35,7 @@ const mlKem = load<{ vectors: readonly Hex[]; unreducedPublicKeys: readonly stri
 const hybrid = load<{ vectors: readonly Hex[] }>('mlkem768-x25519');
 const wycheproofX25519 = load<Wycheproof>('wycheproof-x25519');
 const wycheproofGcm = load<Wycheproof>('wycheproof-aes-gcm');
+const wycheproofChaCha = load<Wycheproof>('wycheproof-chacha20-poly1305');
 
 for (const primitives of [node, web]) {
   describe(`on ${primitives.name} primitives`, () => {
@@ -57,27 +58,24 @@ for (const primitives of [node, web]) {
     });
 
     test('Wycheproof AES-GCM, 96-bit nonces: opens what is valid, refuses the rest, seals to the same bytes', () => {
-      let run = 0;
-      for (const { keySize, ivSize, tests } of wycheproofGcm.testGroups) {
-        if (keySize === 192 || ivSize !== 96) continue;
-        for (const vector of tests) {
-          const [key, nonce, associatedData] = [hex(vector, 'key'), hex(vector, 'iv'), hex(vector, 'aad')];
-          const sealed = concat(hex(vector, 'ct'), hex(vector, 'tag'));
-          const opened = primitives.aesGcm.open(key, nonce, associatedData, sealed);
-          if (vector.result === 'invalid') {
-            assert.equal(opened, null, `test ${vector.tcId}`);
-          } else {
-            assert.equal(encodeHex(opened ?? assert.fail(`test ${vector.tcId}`)), vector.msg);
-            const out = new Uint8Array(sealed.length);
-            primitives.aesGcm.seal(key, nonce, associatedData, [hex(vector, 'msg')], out, 0);
-            assert.deepEqual(out, sealed, `test ${vector.tcId}`);
-            const parts = primitives.aesGcm.sealParts(key, nonce, associatedData, [hex(vector, 'msg'), EMPTY]);
-            assert.deepEqual(concatAll(parts), sealed, `test ${vector.tcId}`);
-          }
-          run += 1;
+      assert.equal(runAead(primitives.aesGcm, wycheproofGcm), 97);
+    });
+
+    test('Wycheproof ChaCha20-Poly1305: opens what is valid, refuses the rest, seals to the same bytes', () => {
+      assert.equal(runAead(primitives.chaCha20Poly1305, wycheproofChaCha), 316);
+    });
+
+    test('both ciphers seal parts as if joined, and refuse what has no room for a tag', () => {
+      const [key, nonce, associatedData] = [new Uint8Array(32).fill(1), new Uint8Array(12), Uint8Array.of(7)];
+      for (const aead of [primitives.aesGcm, primitives.chaCha20Poly1305]) {
+        const [whole, parts] = [new Uint8Array(5 + 16), new Uint8Array(3 + 5 + 16)];
+        aead.seal(key, nonce, associatedData, [Uint8Array.of(1, 2, 3, 4, 5)], whole, 0);
+        aead.seal(key, nonce, associatedData, [Uint8Array.of(1, 2), Uint8Array.of(3, 4, 5)], parts, 3);
+        assert.deepEqual(parts.subarray(3), whole);
+        for (const length of [0, 15, 16, 20]) {
+          assert.equal(aead.open(key, nonce, associatedData, whole.subarray(0, length)), null);
         }
       }
-      assert.equal(run, 97);
     });
 
     test('ML-KEM-768: keys from seeds, and secrets from ciphertexts', () => {
@@ -121,6 +119,28 @@ for (const primitives of [node, web]) {
       assert.throws(() => encapsulate(primitives, key.publicKey.subarray(1)), { code: 'invalid_key' });
     });
   });
+}
+
+/** How many vectors there were with nonces and keys of the sizes that we use. */
+function runAead(aead: Aead, { testGroups }: Wycheproof): number {
+  const groups = testGroups.filter(({ keySize, ivSize }) => keySize !== 192 && ivSize === 96);
+  const vectors = groups.flatMap(({ tests }) => tests);
+  for (const vector of vectors) {
+    const [key, nonce, associatedData] = [hex(vector, 'key'), hex(vector, 'iv'), hex(vector, 'aad')];
+    const sealed = concat(hex(vector, 'ct'), hex(vector, 'tag'));
+    const opened = aead.open(key, nonce, associatedData, sealed);
+    if (vector.result === 'invalid') {
+      assert.equal(opened, null, `test ${vector.tcId}`);
+      continue;
+    }
+    assert.equal(encodeHex(opened ?? assert.fail(`test ${vector.tcId}`)), vector.msg);
+    const out = new Uint8Array(sealed.length);
+    aead.seal(key, nonce, associatedData, [hex(vector, 'msg')], out, 0);
+    assert.deepEqual(out, sealed, `test ${vector.tcId}`);
+    const parts = aead.sealParts(key, nonce, associatedData, [hex(vector, 'msg'), EMPTY]);
+    assert.deepEqual(concatAll(parts), sealed, `test ${vector.tcId}`);
+  }
+  return vectors.length;
 }
 
 test('ML-KEM-768: encapsulation from known randomness', () => {

@@ -2,6 +2,8 @@
 
 import {
   type BinaryLike,
+  type CipherChaCha20Poly1305,
+  type CipherGCM,
   createCipheriv,
   createDecipheriv,
   createHash,
@@ -9,6 +11,8 @@ import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
+  type DecipherChaCha20Poly1305,
+  type DecipherGCM,
   decapsulate,
   diffieHellman,
   encapsulate,
@@ -25,9 +29,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { decodeHex } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
-import type { MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
+import type { Aead, MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
 
 const TAG_SIZE = 16;
+const TAG = { authTagLength: TAG_SIZE };
 const MAX_HKDF_INFO = 1024;
 const MLKEM768_PUBLIC_KEY_SIZE = 1184;
 
@@ -102,37 +107,14 @@ export const primitives: Primitives = {
     },
   },
 
-  aesGcm: {
-    seal(key, nonce, associatedData, plaintext, out, offset) {
-      let end = offset;
-      for (const part of this.sealParts(key, nonce, associatedData, plaintext)) {
-        out.set(part, end);
-        end += part.length;
-      }
-    },
-    sealParts(key, nonce, associatedData, plaintext) {
-      const cipher = createCipheriv(gcmOf(key), symmetricKey(key), nonce, { authTagLength: TAG_SIZE });
-      cipher.setAAD(associatedData);
-      const parts: Bytes[] = plaintext.map((part) => cipher.update(part));
-      cipher.final();
-      parts.push(cipher.getAuthTag());
-      return parts;
-    },
-    open(key, nonce, associatedData, sealed) {
-      const length = sealed.length - TAG_SIZE;
-      if (length < 0) return null;
-      const decipher = createDecipheriv(gcmOf(key), symmetricKey(key), nonce, { authTagLength: TAG_SIZE });
-      decipher.setAAD(associatedData);
-      decipher.setAuthTag(sealed.subarray(length));
-      const plaintext = decipher.update(sealed.subarray(0, length));
-      try {
-        decipher.final();
-      } catch {
-        return null;
-      }
-      return plain(plaintext);
-    },
-  },
+  aesGcm: aead(
+    (key, nonce) => createCipheriv(gcmOf(key), symmetricKey(key), nonce, TAG),
+    (key, nonce) => createDecipheriv(gcmOf(key), symmetricKey(key), nonce, TAG),
+  ),
+  chaCha20Poly1305: aead(
+    (key, nonce) => createCipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
+    (key, nonce) => createDecipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
+  ),
 
   mlKem768: {
     fromSeed(seed) {
@@ -184,6 +166,43 @@ function mlKemPublicKey(raw: Bytes): KeyObject {
   } catch (cause) {
     throw new SottoError('invalid_key', 'This is not an ML-KEM-768 public key.', { cause });
   }
+}
+
+function aead(
+  encryptionOf: (key: Bytes, nonce: Bytes) => CipherGCM | CipherChaCha20Poly1305,
+  decryptionOf: (key: Bytes, nonce: Bytes) => DecipherGCM | DecipherChaCha20Poly1305,
+): Aead {
+  return {
+    seal(key, nonce, associatedData, plaintext, out, offset) {
+      let end = offset;
+      for (const part of this.sealParts(key, nonce, associatedData, plaintext)) {
+        out.set(part, end);
+        end += part.length;
+      }
+    },
+    sealParts(key, nonce, associatedData, plaintext) {
+      const cipher = encryptionOf(key, nonce);
+      cipher.setAAD(associatedData);
+      const parts: Bytes[] = plaintext.map((part) => cipher.update(part));
+      cipher.final();
+      parts.push(cipher.getAuthTag());
+      return parts;
+    },
+    open(key, nonce, associatedData, sealed) {
+      const length = sealed.length - TAG_SIZE;
+      if (length < 0) return null;
+      const decipher = decryptionOf(key, nonce);
+      decipher.setAAD(associatedData);
+      decipher.setAuthTag(sealed.subarray(length));
+      const plaintext = decipher.update(sealed.subarray(0, length));
+      try {
+        decipher.final();
+      } catch {
+        return null;
+      }
+      return plain(plaintext);
+    },
+  };
 }
 
 function gcmOf(key: Bytes): 'aes-128-gcm' | 'aes-256-gcm' {

@@ -1,6 +1,7 @@
 /** Primitives by noble: pure JavaScript, synchronous, in every browser and on insecure origins too. */
 
 import { gcm } from '@noble/ciphers/aes.js';
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -11,7 +12,7 @@ import { randomBytes } from '@noble/hashes/utils.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
+import type { Aead, MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
 
 export const primitives: Primitives = {
   name: 'web',
@@ -53,21 +54,8 @@ export const primitives: Primitives = {
     },
   },
 
-  aesGcm: {
-    seal(key, nonce, associatedData, plaintext, out, offset) {
-      out.set(gcm(key, nonce, associatedData).encrypt(concatAll(plaintext)), offset);
-    },
-    sealParts: (key, nonce, associatedData, plaintext) => [
-      gcm(key, nonce, associatedData).encrypt(concatAll(plaintext)),
-    ],
-    open(key, nonce, associatedData, sealed) {
-      try {
-        return gcm(key, nonce, associatedData).decrypt(sealed);
-      } catch {
-        return null;
-      }
-    },
-  },
+  aesGcm: aead(gcm),
+  chaCha20Poly1305: aead(chacha20poly1305),
 
   mlKem768: {
     fromSeed(seed) {
@@ -87,6 +75,24 @@ export const primitives: Primitives = {
 
   scrypt: (passphrase, salt, cost, length) => scryptAsync(passphrase, salt, { ...cost, dkLen: length }),
 };
+
+function aead(cipher: typeof gcm | typeof chacha20poly1305): Aead {
+  return {
+    seal(key, nonce, associatedData, plaintext, out, offset) {
+      out.set(cipher(key, nonce, associatedData).encrypt(concatAll(plaintext)), offset);
+    },
+    sealParts: (key, nonce, associatedData, plaintext) => [
+      cipher(key, nonce, associatedData).encrypt(concatAll(plaintext)),
+    ],
+    open(key, nonce, associatedData, sealed) {
+      try {
+        return cipher(key, nonce, associatedData).decrypt(sealed);
+      } catch {
+        return null;
+      }
+    },
+  };
+}
 
 // The handles of types.ts are raw keys here; these two functions are the only place that knows.
 function handle<Handle>(key: Bytes): Handle {
