@@ -4,12 +4,14 @@
  * The text is for people and may change; the code is for programs and may not.
  */
 
-/** A sealed packet that could not be made or opened (source: specs of PSSST, section 7). */
+/** A sealed packet or session message that could not be made or opened (source: specs of PSSST, section 7). */
 type PacketErrorCode =
   | 'client_auth_failed'
   | 'decrypt_failed'
   | 'handler_reused'
+  | 'handshake_out_of_turn'
   | 'low_order_point'
+  | 'nonce_exhausted'
   | 'not_a_reply'
   | 'not_a_request'
   | 'packet_too_short'

@@ -1,0 +1,73 @@
+/** Noise for tests: chosen ephemeral keys, both ends of a handshake. */
+
+import assert from 'node:assert/strict';
+import type { Bytes } from '../../src/bytes/bytes.ts';
+import type { HandshakeOptions } from '../../src/envelope/noise/options.ts';
+import { HandshakeState, type NoiseProtocol } from '../../src/envelope/noise.ts';
+import { Identity } from '../../src/keys/identity.ts';
+import { primitives as node } from '../../src/platform/node/crypto.ts';
+import type { Primitives } from '../../src/platform/types.ts';
+
+const PATTERN_NAMES = ['NNpsk0', 'NK', 'IK', 'XX'] as const;
+
+export const PROTOCOLS: readonly NoiseProtocol[] = PATTERN_NAMES.flatMap((pattern) =>
+  (['AESGCM', 'ChaChaPoly'] as const).map(
+    (cipher): NoiseProtocol => `Noise_${pattern}_25519_${cipher}_SHA256`,
+  ),
+);
+
+export interface Pair<End> {
+  readonly initiator: End;
+  readonly responder: End;
+}
+
+/** The same primitives, but that every fresh X25519 key is this one. */
+export function withEphemeral(primitives: Primitives, raw: Bytes): Primitives {
+  const { x25519 } = primitives;
+  const privateKey = x25519.importPrivate(raw);
+  const publicKey = x25519.publicKey(privateKey);
+  return { ...primitives, x25519: { ...x25519, generate: () => ({ privateKey, publicKey }) } };
+}
+
+/** What both ends of a protocol must be given. */
+export function handshakeOptions(
+  protocol: NoiseProtocol,
+  primitives: Primitives = node,
+): Pair<HandshakeOptions> {
+  const [client, server] = [Identity.generate(), Identity.generate()];
+  const psk = protocol.includes('psk') ? { psk: new Uint8Array(32).fill(9) } : {};
+  const pattern = protocol.split('_')[1] ?? '';
+  const common = { protocol, primitives, ...psk };
+  return {
+    initiator: {
+      ...common,
+      role: 'initiator',
+      ...(pattern.startsWith('I') || pattern.startsWith('X') ? { identity: client } : {}),
+      ...(pattern.endsWith('K') ? { remoteStaticKey: server.publicKey } : {}),
+    },
+    responder: {
+      ...common,
+      role: 'responder',
+      ...(pattern.startsWith('NN') ? {} : { identity: server }),
+    },
+  };
+}
+
+export function handshake(protocol: NoiseProtocol, primitives: Primitives = node): Pair<HandshakeState> {
+  const options = handshakeOptions(protocol, primitives);
+  return {
+    initiator: new HandshakeState(options.initiator),
+    responder: new HandshakeState(options.responder),
+  };
+}
+
+/** All messages that are left, each read before the next one is written. */
+export function finish(
+  { initiator, responder }: Pair<HandshakeState>,
+  payload: Bytes = new Uint8Array(0),
+): void {
+  for (let at = 0; !(initiator.isFinished && responder.isFinished); at++) {
+    const [writer, reader] = at % 2 === 0 ? [initiator, responder] : [responder, initiator];
+    assert.deepEqual(reader.readMessage(writer.writeMessage(payload)), payload);
+  }
+}
