@@ -1,9 +1,10 @@
-/** The clever thing against the naive one: the router against a list, the once-window against a set. */
+/** The clever thing against the naive one: the router against a list, windows against sets. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Router } from '../../src/app/router.ts';
+import { REPLAY_WINDOW_SIZE, ReplayWindow } from '../../src/envelope/replay.ts';
 import { MAX_AGE, MAX_AHEAD, OnceWindow } from '../../src/sealed/once-window.ts';
 import { MemoryOnceStore } from '../../src/sealed/stores/memory.ts';
 
@@ -88,5 +89,68 @@ test('the once-window runs nothing that a set that never forgets has seen, and r
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+/** Steps forth and back from the highest nonce so far: close to it, about the window's edges, and far away. */
+const stride = fc.oneof(
+  fc.bigInt({ min: -3n, max: 3n }),
+  fc.bigInt({ min: -1026n, max: 1026n }),
+  fc.constantFrom(
+    -1025n,
+    -1024n,
+    -1023n,
+    -1022n,
+    -33n,
+    -32n,
+    -31n,
+    1022n,
+    1023n,
+    1024n,
+    1025n,
+    2048n,
+    2n ** 32n,
+  ),
+);
+
+test('the replay window admits what a set that never forgets has not seen, up to 1023 below the highest', () => {
+  const start = fc.constantFrom(0n, 1n, 1023n, 1024n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1100n);
+  fc.assert(
+    fc.property(start, fc.array(fc.tuple(stride, fc.boolean()), { maxLength: 300 }), (first, steps) => {
+      const window = new ReplayWindow();
+      const seen = new Set<bigint>();
+      let highest = -1n;
+      for (const [step, opens] of [[0n, true] as const, ...steps]) {
+        const wanted = highest < 0n ? first : highest + step;
+        const nonce = wanted < 0n ? 0n : wanted < 2n ** 64n ? wanted : 2n ** 64n - 1n;
+        const fresh = !seen.has(nonce) && nonce > highest - BigInt(REPLAY_WINDOW_SIZE);
+        assert.equal(window.admits(nonce), fresh, `${nonce}, where ${highest} is the highest`);
+        if (!opens) continue; // a forgery: asked about, never added
+        window.add(nonce); // also what is not admitted: it must change nothing
+        if (fresh) seen.add(nonce);
+        if (fresh && nonce > highest) highest = nonce;
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('the replay window takes 1024 nonces in any order, each once', () => {
+  const order = fc.shuffledSubarray([...Array(REPLAY_WINDOW_SIZE).keys()], { minLength: REPLAY_WINDOW_SIZE });
+  fc.assert(
+    fc.property(order, fc.bigInt({ min: 0n, max: 2n ** 63n }), (numbers, base) => {
+      const window = new ReplayWindow();
+      for (const number of numbers) {
+        const nonce = base + BigInt(number);
+        assert.equal(window.admits(nonce), true);
+        window.add(nonce);
+        assert.equal(window.admits(nonce), false);
+      }
+      assert.equal(
+        numbers.some((number) => window.admits(base + BigInt(number))),
+        false,
+      );
+    }),
+    { numRuns: 50 },
   );
 });
