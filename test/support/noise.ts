@@ -1,9 +1,12 @@
-/** Noise for tests: chosen ephemeral keys, both ends of a handshake. */
+/** Noise for tests: chosen ephemeral keys, both ends of a handshake, both ends of a session. */
 
 import assert from 'node:assert/strict';
-import type { Bytes } from '../../src/bytes/bytes.ts';
+import { type Bytes, concat } from '../../src/bytes/bytes.ts';
+import { Reader } from '../../src/bytes/reader.ts';
+import { Writer } from '../../src/bytes/writer.ts';
 import type { HandshakeOptions } from '../../src/envelope/noise/options.ts';
-import { HandshakeState, type NoiseProtocol } from '../../src/envelope/noise.ts';
+import { HandshakeState, type NoiseProtocol, type Role } from '../../src/envelope/noise.ts';
+import { RekeyingTransport, type RekeyMessage } from '../../src/envelope/rekey.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { primitives as node } from '../../src/platform/node/crypto.ts';
 import type { Primitives } from '../../src/platform/types.ts';
@@ -70,4 +73,34 @@ export function finish(
     const [writer, reader] = at % 2 === 0 ? [initiator, responder] : [responder, initiator];
     assert.deepEqual(reader.readMessage(writer.writeMessage(payload)), payload);
   }
+}
+
+/** Two ends of a session whose handshake is over. */
+export function session(primitives: Primitives = node): Pair<RekeyingTransport> {
+  const ends = handshake('Noise_NNpsk0_25519_AESGCM_SHA256', primitives);
+  finish(ends);
+  return {
+    initiator: new RekeyingTransport(ends.initiator.split()),
+    responder: new RekeyingTransport(ends.responder.split()),
+  };
+}
+
+export function otherEnd(role: Role): Role {
+  return role === 'initiator' ? 'responder' : 'initiator';
+}
+
+/** A way to write a rekey message down, for tests alone. */
+export function encodeRekey({ type, epoch, publicKey }: RekeyMessage): Bytes {
+  return concat(
+    new Writer(5)
+      .u8(type === 'ask' ? 1 : 2)
+      .u32(epoch)
+      .finish(),
+    publicKey,
+  );
+}
+
+export function decodeRekey(bytes: Bytes): RekeyMessage {
+  const reader = new Reader(bytes);
+  return { type: reader.u8() === 1 ? 'ask' : 'answer', epoch: reader.u32(), publicKey: reader.rest() };
 }
