@@ -66,6 +66,9 @@ export type StatusErrorCode =
   | 'too_early'
   | 'unavailable';
 
+/** Whom a person means. */
+type PeerErrorCode = 'peer_ambiguous' | 'peer_unknown';
+
 /** Sockets, and the waiting done on them. */
 type ConnectionErrorCode =
   | 'aborted'
@@ -85,6 +88,7 @@ export type ErrorCode =
   | FileErrorCode
   | UsageErrorCode
   | StatusErrorCode
+  | PeerErrorCode
   | ConnectionErrorCode;
 
 /**

@@ -7,10 +7,11 @@ import { messageOf } from '../errors.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { SealedPeer } from '../peers/peer.ts';
 import type { PeerEvent } from '../peers/peer-event.ts';
+import { findKnown } from '../peers/table/finder.ts';
 import { type ChatCommand, HELP, parseChatLine, roomRoute } from './chat-commands.ts';
 import { ChatFiles } from './chat-files.ts';
 import { type ChatState, inRoom, type LineKind, newChat, withLine } from './chat-state.ts';
-import { EVENTS, meant, sealedOf } from './peer-finding.ts';
+import { EVENTS, sealedOf } from './peer-finding.ts';
 import { ownName, type PeerOptions, startPeer } from './peer-options.ts';
 import { senderOf } from './peer-sender.ts';
 import { handleOf, markOf, nameOf, textOfEvent } from './peer-text.ts';
@@ -123,8 +124,7 @@ export class ChatSession implements AsyncDisposable {
   }
 
   #judge(node: PeerNode, does: 'words' | 'trust' | 'block', text: string): void {
-    const found = meant(text, sealedOf(node.peers));
-    const peer = sealedOf(node.peers).find(({ id }) => id === found?.id) ?? node.find(text);
+    const peer = findKnown(text, sealedOf(node.peers)) ?? node.find(text);
     if (peer.kind === 'plain') return this.note(`${nameOf(peer)} is plain: it has no key.`, 'warning');
     if (does === 'words') {
       this.note(`yours: ${node.publicKey.words}`);
@@ -139,7 +139,7 @@ export class ChatSession implements AsyncDisposable {
   #decide(node: PeerNode, isYes: boolean, which: string): void {
     if (!isYes || /^\d{0,4}$/.test(which)) return this.#files.decide(which, isYes);
     const changed = sealedOf(node.peers).filter(({ replaces }) => replaces !== null);
-    const peer = changed.find(({ id }) => id === meant(which, changed)?.id);
+    const peer = findKnown(which, changed);
     if (!peer || peer.replaces === null) return this.note('That peer has no new key.', 'warning');
     node.pins.accept(peer, peer.replaces);
     this.note(`${nameOf(peer)} is taken with the new key: ${peer.words}`);

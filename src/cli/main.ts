@@ -21,6 +21,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'invalid_option',
   'invalid_route',
   'invalid_url',
+  'peer_ambiguous',
+  'peer_unknown',
 ]);
 
 /** Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage. */

@@ -3,12 +3,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { createApp } from '../app/app.ts';
-import { SottoError } from '../errors.ts';
+import { codeOf, SottoError } from '../errors.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { Peer } from '../peers/peer.ts';
+import { findKnown } from '../peers/table/finder.ts';
 import { wholeNumber } from './call.ts';
 import { typedBody } from './peer-body.ts';
-import { findPeer, meant } from './peer-finding.ts';
+import { findPeer } from './peer-finding.ts';
 import { duration, type PeerOptions, startPeer, waitOption, withPeerOptions } from './peer-options.ts';
 import { nameOf, sizeText } from './peer-text.ts';
 import { endProgress, printJson, printLine, printValue, showProgress } from './terminal.ts';
@@ -68,7 +69,8 @@ async function tellPeer(
   const body = await typedBody(text);
   await using node = await startPeer(createApp(), options);
   const peer = await findPeer(node, to, wait).catch((error: unknown) => {
-    const away = keep > 0 ? pinned(node, to) : null;
+    // Of several who may be meant, the one that was met before need not be it.
+    const away = keep > 0 && codeOf(error) !== 'peer_ambiguous' ? pinned(node, to) : null;
     if (away) return away;
     throw error;
   });
@@ -80,7 +82,7 @@ async function tellPeer(
 
 /** A peer that is away, whose key was met before. */
 function pinned({ pins }: PeerNode, text: string): Peer | null {
-  const found = meant(
+  const found = findKnown(
     text,
     pins.list().filter(({ isBlocked }) => !isBlocked),
   );

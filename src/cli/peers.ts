@@ -7,10 +7,11 @@ import { createApp } from '../app/app.ts';
 import { SottoError } from '../errors.ts';
 import { parsePeerId } from '../peers/peer.ts';
 import { Pins } from '../peers/pins.ts';
+import { findKnown, isExactly, type Known } from '../peers/table/finder.ts';
 import { addChatCommand } from './chat.ts';
 import { addInboxCommand } from './inbox.ts';
 import { ownIdentity } from './keys.ts';
-import { isExact, type Known, meant, sealedOf } from './peer-finding.ts';
+import { sealedOf } from './peer-finding.ts';
 import { addPeerMessageCommands } from './peer-messages.ts';
 import { type PeerOptions, startPeer, waitOption, withPeerOptions } from './peer-options.ts';
 import { blockedRow, jsonOf, nameOf, TABLE_HEAD, tableRow } from './peer-text.ts';
@@ -102,17 +103,14 @@ async function change(verb: Exclude<Verb, 'accept'>, text: string, options: Peer
 /** By the pins alone where that is sure; a name may be another's on the network now. */
 async function identify(text: string, options: PeersOptions, isOfPins: boolean): Promise<Known> {
   const pinned = await loadPins(options);
-  const exact = pinned.find((pin) => isExact(pin, text));
+  const exact = pinned.find((pin) => isExactly(pin, text));
   if (exact) return exact;
   const there = isOfPins ? [] : await lookAround(options);
-  const found = meant(text, [...pinned, ...there]);
+  const found = findKnown<Known>(text, [...pinned, ...there]);
   if (found) return found;
   const id = parsePeerId(text);
   if (id !== null) return { id, publicKey: null, user: '', hostname: '' };
-  throw new SottoError(
-    'invalid_argument',
-    `Nobody is known as "${text}"; \`sotto peers\` lists who is there.`,
-  );
+  throw new SottoError('peer_unknown', `Nobody is known as "${text}"; \`sotto peers\` lists who is there.`);
 }
 
 async function loadPins({ pins: file }: PeersOptions): Promise<ReturnType<Pins['list']>> {
@@ -130,10 +128,9 @@ async function accept(text: string, options: PeersOptions): Promise<Known> {
   await using node = await startPeer(createApp(), options);
   await delay(options.wait);
   const changed = sealedOf(node.peers).filter(({ replaces }) => replaces !== null);
-  const found = meant(text, changed);
-  const peer = changed.find(({ id }) => id === found?.id);
+  const peer = findKnown(text, changed);
   if (!peer || peer.replaces === null) {
-    throw new SottoError('invalid_argument', `Nobody who is meant by "${text}" has come with a new key.`);
+    throw new SottoError('peer_unknown', `Nobody who is meant by "${text}" has come with a new key.`);
   }
   node.pins.accept(peer, peer.replaces);
   return peer;

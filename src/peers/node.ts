@@ -183,13 +183,14 @@ export class PeerNode implements AsyncDisposable {
   /**
    * By id or its beginning, key, words, `user`, `user@hostname` or `host`.
    *
-   * @throws SottoError `invalid_argument` where nobody, or several, may be meant.
+   * @throws SottoError `peer_unknown` where nobody is meant that is there, `peer_ambiguous` where several may be: the text
+   * lists their ids.
    */
   find(text: string): Peer {
     const peer = this.#table.find(text);
     if (peer) return peer;
     throw new SottoError(
-      'invalid_argument',
+      'peer_unknown',
       `Nobody is there who is meant by "${text}"; \`sotto peers\` lists who is.`,
     );
   }
@@ -200,7 +201,7 @@ export class PeerNode implements AsyncDisposable {
    * @param peer one of {@link peers}, or what {@link find} takes.
    * @returns the handler's value; undefined from an original, which answers nothing, and for a message that is kept.
    * @throws StatusError where the peer answers with a status; SottoError `unreachable`, `timeout`, `refused` for a
-   * changed key or a blocked one, `invalid_argument`, `too_many_requests` where too much is kept.
+   * changed key or a blocked one, `too_many_requests` where too much is kept, and as {@link find}.
    */
   async tell(
     peer: Peer | string,
@@ -236,7 +237,8 @@ export class PeerNode implements AsyncDisposable {
   /**
    * Sends a file of any size; the peer's owner decides whether it is taken. After a cut it goes on where it was.
    *
-   * @throws StatusError where it is refused; SottoError `unreachable`, `file_unreadable`, `aborted`.
+   * @throws StatusError where it is refused; SottoError `unreachable`, `file_unreadable`, `aborted`, `invalid_argument` for
+   * an original, and as {@link find}.
    */
   async sendFile(peer: Peer | string, path: string, options: SendFileOptions = {}): Promise<SentFile> {
     const found = this.#now(typeof peer === 'string' ? this.find(peer) : peer);

@@ -141,7 +141,7 @@ export class PeerTable {
    * By id or its beginning (6 digits or more), key, words, `user`, `user@hostname`, `host` or `host:port` of TCP.
    *
    * @returns null where nobody is meant that is there.
-   * @throws SottoError `invalid_argument` where several may be meant; the text lists them.
+   * @throws SottoError `peer_ambiguous` where several may be meant; the text lists them.
    */
   find(text: string): Peer | null {
     return findPeer(text, this.list(), this.#state.options.pins);

@@ -32,7 +32,7 @@ function pair() {
     place,
     run,
     inbox: (user: string, ...args: string[]) =>
-      Inbox.start(['inbox', ...args, '--user', user, ...network], cwdOf(user)),
+      Inbox.start(['inbox', '--user', user, ...network, ...args], cwdOf(user)),
   };
 }
 
@@ -155,6 +155,27 @@ test('a group hears its own', { timeout: 60_000 }, async () => {
   chmodSync(secret, 0o644);
   const exposed = await run('ada', ['shout', '/news', 'x', ...group]);
   assert.deepEqual([exposed.code, /can be used by others/.test(exposed.stderr)], [1, true]);
+});
+
+test('several of one name are listed to choose from, which a program can tell from nobody', {
+  timeout: 60_000,
+}, async () => {
+  const { run, inbox } = pair();
+  await using _one = await inbox('bob');
+  await using _two = await inbox('rob', '--user', 'bob', '--accept', 'all');
+  const { peers } = JSON.parse((await run('ada', ['peers', '--json'])).stdout) as { peers: { id: string }[] };
+  assert.equal(peers.length, 2);
+  const short = peers.map(({ id }) => id.slice(0, 12));
+  const tell = (to: string): Promise<Result> => run('ada', ['tell', to, '/x', '--wait', '1', '--json']);
+  const trust = (): Promise<Result> => run('ada', ['peers', 'trust', 'bob', '--json', '--wait', '1']);
+  for (const asked of [await tell('bob'), await trust()]) {
+    const { code, message } = JSON.parse(asked.stdout);
+    assert.deepEqual([asked.code, code], [2, 'peer_ambiguous']);
+    for (const id of short) assert.ok(message.includes(id), message);
+  }
+  const nobody = await tell('carl');
+  assert.deepEqual([nobody.code, JSON.parse(nobody.stdout).code], [2, 'peer_unknown']);
+  for (const id of short) assert.equal((await tell(id)).stdout, '{"ok":true}\n');
 });
 
 test('wrong usage says what to do', { timeout: 60_000 }, async () => {

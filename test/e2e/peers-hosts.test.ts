@@ -237,7 +237,7 @@ function tests(): void {
     )) as [Remote, Remote, Remote];
     await meet([ada, bea, twin]);
     const { error } = await ada.tell('bea', 'which?');
-    assert.equal(error, 'invalid_argument');
+    assert.equal(error, 'peer_ambiguous');
     await ada.tellUntilAnswered(bea, 'to the one');
     await ada.tellUntilAnswered(twin, 'to the other'); // once the first has proved to be there as well
     assert.ok(!ada.has('key-changed', bea) && !ada.has('key-changed', twin));

@@ -242,7 +242,7 @@ describe('telling', { concurrency: 4 }, () => {
     });
     await assert.rejects(ada.node.tell('bea', '/nowhere'), { status: 404, code: 'route_not_found' });
     await assert.rejects(ada.node.tell('bea', '/sotto/peers/nothing'), { status: 404 });
-    await assert.rejects(ada.node.tell('nobody', '/echo'), { code: 'invalid_argument' });
+    await assert.rejects(ada.node.tell('nobody', '/echo'), { code: 'peer_unknown' });
   });
 
   test('nothing is heard of a blocked key, and nothing is sent to it', async () => {

@@ -9,6 +9,7 @@ import type { Heard, PeerEvent } from '../../src/peers/peer-event.ts';
 import { PeerTable, type PeerTableOptions } from '../../src/peers/peer-table.ts';
 import { Pins } from '../../src/peers/pins.ts';
 import { Seen } from '../../src/peers/seen.ts';
+import { findKnown } from '../../src/peers/table/finder.ts';
 
 const START = 1_795_000_000_000;
 const TTL = 240_000;
@@ -594,7 +595,7 @@ describe('changed keys', () => {
     assert.equal(world.peer(young).replaces, old.id);
     assert.equal(world.pins.get(young.id), undefined);
     assert.deepEqual(world.proves(young), []);
-    assert.throws(() => world.table.find('ann@desk'), { code: 'invalid_argument' });
+    assert.throws(() => world.table.find('ann@desk'), { code: 'peer_ambiguous' });
 
     world.pins.accept(world.peer(young), old.id);
     assert.equal(world.peer(young).replaces, null);
@@ -739,13 +740,35 @@ describe('finding', () => {
     const [true_, false_] = [someone(1, { user: 'ann' }), someone(2, { user: 'ann', hostname: 'elsewhere' })];
     friends.meets(true_);
     friends.meets(false_);
-    assert.throws(() => friends.table.find('ann'));
+    assert.throws(() => friends.table.find('ann'), { code: 'peer_ambiguous' });
     friends.pins.trust(true_.id);
     const chosen = friends.table.find('ann');
     assert.ok(chosen?.kind === 'sealed' && chosen.id === true_.id);
     friends.table.remove(true_.id);
     assert.throws(() => friends.table.find('ann'), /not here/);
     assert.ok(friends.table.find('ann@elsewhere'));
+  });
+
+  test('to decide about a key nobody is preferred: several are told by their ids, and an id is exact', () => {
+    const all = new World();
+    const twins = [someone(1, { user: 'ann' }), someone(2, { user: 'ann', hostname: 'elsewhere' })] as const;
+    for (const twin of twins) all.meets(twin);
+    all.pins.trust(twins[0].id);
+    const known = all.pins.list();
+    const named = someone(3, { user: twins[0].id }); // who calls itself by another's id
+    all.meets(named);
+    assert.throws(
+      () => findKnown('ann', known),
+      (error: Error & { code?: string }) =>
+        error.code === 'peer_ambiguous' && twins.every(({ id }) => error.message.includes(id.slice(0, 12))),
+    );
+    for (const { id, key } of twins) {
+      for (const text of [id, key.toString(), key.words, id.slice(0, 12)]) {
+        assert.equal(findKnown(text, all.pins.list())?.id, id);
+      }
+    }
+    assert.equal(findKnown('ann@elsewhere', known)?.id, twins[1].id);
+    for (const text of ['bob', '', twins[0].id.slice(0, 5)]) assert.equal(findKnown(text, known), null);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * The peer that a person means: by id or its beginning, key, words, name or address.
+ * Whom a person means: by id or its beginning, key, words, name or address.
  *
  * Names, and beginnings of ids, are anybody's to have, so they never lead to one of several silently. A key that is pinned
  * under the very name of what was found, or trusted under what was asked, counts even where it is not there; and of
@@ -7,6 +7,7 @@
  */
 
 import { SottoError } from '../../errors.ts';
+import type { PublicKey } from '../../keys/public-key.ts';
 import { formatAddress } from '../../transport/url.ts';
 import { cleanHost, cleanName } from '../announcement.ts';
 import { fullName, type Peer, type PeerId, sameName } from '../peer.ts';
@@ -16,13 +17,24 @@ import type { Pin, Pins } from '../pins.ts';
 const MIN_PREFIX = 6;
 const MAX_LISTED = 8;
 
+/** Who has an id: a peer, or a pin. */
+export interface Known {
+  readonly id: PeerId;
+  /** Null for an id that was blocked without its key ever being seen. */
+  readonly publicKey: PublicKey | null;
+  readonly user: string;
+  readonly hostname: string;
+}
+
 /**
+ * The peer that is meant, among those that are there.
+ *
  * @returns null where nobody is meant that is there.
- * @throws SottoError `invalid_argument` where several may be meant; the text lists them.
+ * @throws SottoError `peer_ambiguous` where several may be meant; the text lists them.
  */
 export function findPeer(text: string, peers: readonly Peer[], pins: Pins): Peer | null {
   const wanted = cleanName(text) ?? '';
-  const exact = peers.find((peer) => isExactly(peer, wanted));
+  const exact = peers.find((peer) => peer.kind === 'sealed' && isExactly(peer, wanted));
   if (exact || wanted === '') return exact ?? null;
   const fitting = preferred(peers.filter((peer) => fits(peer, wanted)));
   if (fitting.length === 0) return null;
@@ -32,20 +44,32 @@ export function findPeer(text: string, peers: readonly Peer[], pins: Pins): Peer
   const chosen = fitting.find((peer) => trusted.length === 1 && peer === trusted[0]);
   if (chosen) return chosen;
   const all = [...fitting.map((peer) => label(peer)), ...absent.map((pin) => `${label(pin)} (not here)`)];
-  const more = all.length > MAX_LISTED ? ` and ${all.length - MAX_LISTED} more` : '';
-  throw new SottoError(
-    'invalid_argument',
-    `"${wanted}" may mean any of these; give an id: ${all.slice(0, MAX_LISTED).join(', ')}${more}.`,
-  );
+  throw ambiguous(wanted, all);
 }
 
-/** What nobody else can have. */
-function isExactly(peer: Peer, wanted: string): boolean {
-  if (peer.kind === 'plain') return false;
-  const lower = wanted.toLowerCase();
-  return (
-    lower === peer.id || lower === peer.publicKey.toString() || lower.split(/[\s-]+/).join(' ') === peer.words
-  );
+/**
+ * The one that is meant by id or its beginning, key, words, `user` or `user@hostname`. Nobody is preferred: this is for
+ * what people decide about a key, be it there or not.
+ *
+ * @returns null where nobody is meant.
+ * @throws SottoError `peer_ambiguous` where several may be meant; the text lists them.
+ */
+export function findKnown<K extends Known>(text: string, known: Iterable<K>): K | null {
+  const wanted = cleanName(text) ?? '';
+  const each = new Map([...known].map((one) => [one.id, one]));
+  const exact = [...each.values()].find((one) => isExactly(one, wanted));
+  if (exact || wanted === '') return exact ?? null;
+  const fitting = [...each.values()].filter((one) => isNamed(one, wanted) || isPrefix(wanted, one.id));
+  if (fitting.length > 1) throw ambiguous(wanted, fitting.map(label));
+  return fitting[0] ?? null;
+}
+
+/** By what nobody else can have. */
+export function isExactly({ id, publicKey }: Known, text: string): boolean {
+  const lower = text.trim().toLowerCase();
+  if (lower === id) return true;
+  const words = lower.split(/[\s-]+/).join(' ');
+  return publicKey !== null && (lower === publicKey.toString() || words === publicKey.words);
 }
 
 function fits(peer: Peer, wanted: string): boolean {
@@ -80,7 +104,13 @@ function competes(pin: Pin, fitting: readonly Peer[], wanted: string): boolean {
   return pin.isTrusted || fitting.some((peer) => sameName(peer, pin));
 }
 
-function label(who: Peer | Pin): string {
+function ambiguous(wanted: string, labels: readonly string[]): SottoError {
+  const more = labels.length > MAX_LISTED ? ` and ${labels.length - MAX_LISTED} more` : '';
+  const list = `${labels.slice(0, MAX_LISTED).join(', ')}${more}`;
+  return new SottoError('peer_ambiguous', `"${wanted}" may mean any of these; give an id: ${list}.`);
+}
+
+function label(who: Peer | Known): string {
   if ('kind' in who && who.kind === 'plain') {
     const [address] = who.addresses;
     return `${fullName(who)} at ${address ? formatAddress({ host: address.host, port: address.tcpPort }) : '?'}`;
