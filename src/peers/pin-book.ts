@@ -54,7 +54,7 @@ export class PinBook {
     const ids = this.#names.get(key) ?? new Set();
     // Without a key it is a block alone, and no name is known.
     if (pin.publicKey) this.#names.set(key, ids.add(pin.id));
-    this.trim(this.#most);
+    this.#trim();
   }
 
   delete(id: PeerId): void {
@@ -62,11 +62,11 @@ export class PinBook {
     this.#pins.delete(id);
   }
 
-  /** Forgets all above so many: first the oldest that nobody decided about, then trusted ones, then blocks. */
-  trim(most: number): void {
+  /** Forgets what is too many: the oldest that nobody decided about; trusted ones and then blocks only for their like. */
+  #trim(): void {
     for (const worth of [0, 1, 2]) {
       for (const pin of this.#pins.values()) {
-        if (this.#pins.size <= most) return;
+        if (this.#pins.size <= this.#most) return;
         if (worthOf(pin) === worth) this.delete(pin.id);
       }
     }

@@ -18,6 +18,12 @@ import { cleanName } from './announcement.ts';
 import { type PeerId, parsePeerId, peerIdOf } from './peer.ts';
 
 const VERSION = 1;
+/** The most that a file holds. */
+export const MAX_PINS = 10_000;
+/** Of one pin, with names of 255 characters of three bytes each. */
+const MAX_PIN = 2048;
+/** Bytes. */
+export const MAX_PIN_FILE: number = MAX_PINS * MAX_PIN;
 
 /** What is remembered of a key. */
 export interface Pin {

@@ -5,14 +5,11 @@
 
 import { files } from '#files';
 import type { Logger } from '../app/message.ts';
-import type { Bytes } from '../bytes/bytes.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import { PinBook } from './pin-book.ts';
-import { decodePinFile, encodePinFile } from './pin-file.ts';
+import { decodePinFile, encodePinFile, MAX_PIN_FILE } from './pin-file.ts';
 
-/** Bytes: all that a private file may have (`#files`). */
-const MAX_FILE = 64 * 1024;
 /** Chosen: with more changes waiting for a disk that takes none, what is in memory replaces what is in the file. */
 const MAX_WAITING = 10_000;
 
@@ -105,7 +102,7 @@ export class PinSync {
     try {
       const book = await this.#read();
       for (const change of changes) change(book);
-      await files.writePrivate(path, this.#fitting(book), { overwrite: true });
+      await files.writePrivate(path, encodeUtf8(encodePinFile(book.list())), { overwrite: true });
       for (const change of this.#changes) change(book); // made while it was being written
       this.#book = book;
     } catch (cause) {
@@ -119,25 +116,12 @@ export class PinSync {
     const { path, maxPins } = this.#options;
     if (path === null) return this.#book;
     try {
-      return new PinBook(maxPins, decodePinFile(decodeUtf8(await files.readPrivate(path))));
+      return new PinBook(maxPins, decodePinFile(decodeUtf8(await files.readPrivate(path, MAX_PIN_FILE))));
     } catch (cause) {
       const code = codeOf(cause);
       if (code === 'key_file_missing') return new PinBook(maxPins, this.#book.list());
       if (code === 'key_file_exposed' || code === 'unsupported_platform') throw cause;
       throw new SottoError('key_file_invalid', `${path}: ${messageOf(cause)}`, { cause });
-    }
-  }
-
-  #fitting(book: PinBook): Bytes {
-    const known = book.size;
-    for (;;) {
-      const content = encodeUtf8(encodePinFile(book.list()));
-      if (content.length <= MAX_FILE) {
-        const dropped = known - book.size;
-        if (dropped > 0) this.#options.log.warn({ dropped }, 'the oldest pins do not fit into their file');
-        return content;
-      }
-      book.trim(Math.max(0, Math.floor((book.size * MAX_FILE) / content.length) - 1));
     }
   }
 }

@@ -3,7 +3,7 @@ import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
 import { type PeerId, peerIdOf } from './peer.ts';
 import type { Pinnable } from './pin-book.ts';
-import type { Pin } from './pin-file.ts';
+import { MAX_PINS, type Pin } from './pin-file.ts';
 import { PinSync } from './pin-sync.ts';
 
 export type { Pin, Pinnable };
@@ -15,11 +15,9 @@ export interface PinsOptions {
   readonly writeDelay?: number;
   /** ms since 1970. */
   readonly now?: () => number;
-  /** Told of what could not be written, and of pins that found no room in the file. Default silent. */
+  /** Told of what could not be written. Default silent. */
   readonly log?: Logger;
 }
-
-const MAX_PINS = 10_000;
 
 /**
  * The keys that peers have shown: pinned on first use, trusted once a person has compared the words, or blocked.

@@ -151,12 +151,11 @@ export interface LegacyCrypto {
 /** Files that hold secrets, and small databases. */
 export interface Files {
   /**
-   * At most 64 KiB.
-   *
+   * @param maxSize bytes. Default 64 KiB.
    * @throws SottoError `key_file_missing`, `key_file_exposed` where others can read or write the file, or
    * `key_file_invalid` for what is no file, too large or cannot be read.
    */
-  readPrivate(path: string): Promise<Bytes>;
+  readPrivate(path: string, maxSize?: number): Promise<Bytes>;
   /**
    * Writes by a temporary file and a rename, mode 0600, so that a crash leaves the old file or the new one.
    *

@@ -8,7 +8,7 @@ import { after, before, describe, mock, test } from 'node:test';
 import type { Logger } from '../../src/app/message.ts';
 import { PublicKey } from '../../src/keys/public-key.ts';
 import { peerIdOf } from '../../src/peers/peer.ts';
-import { decodePinFile, encodePinFile } from '../../src/peers/pin-file.ts';
+import { decodePinFile, encodePinFile, MAX_PIN_FILE, MAX_PINS } from '../../src/peers/pin-file.ts';
 import { type Pinnable, Pins } from '../../src/peers/pins.ts';
 
 const START = 1_795_000_000_000;
@@ -99,7 +99,7 @@ describe('decisions', () => {
     assert.throws(() => pins.accept(peer(2), id(2)), { code: 'invalid_argument' });
   });
 
-  test('bounded: the oldest goes that nobody decided about, then trusted ones, then blocks', () => {
+  test('bounded: the oldest goes that nobody decided about, and of many decisions trusted ones before blocks', () => {
     const pins = Pins.memory({ maxPins: 4 });
     pins.trust(peer(1));
     pins.block(peer(2));
@@ -269,17 +269,40 @@ describe('the file', () => {
     assert.equal(decodePinFile(JSON.stringify({ ...good, pins: unknown })).length, 1);
   });
 
-  test('holds what a private file may hold: what nobody decided about goes first, and that is told', async () => {
+  test('holds all that may be pinned, with the longest names, through a restart; strangers evict no decision', async () => {
     const path = join(folder, 'large.json');
-    const warnings: object[] = [];
-    const log: Logger = { debug() {}, info() {}, error() {}, warn: (fields) => void warnings.push(fields) };
-    const pins = await Pins.load(path, { log });
-    for (let i = 0; i < 1000; i++) pins.pin(peer(i));
-    pins.trust(id(0));
-    await pins.close();
-    const again = await Pins.load(path);
-    assert.deepEqual(again.list(), pins.list());
-    assert.ok(again.get(id(0))?.isTrusted && again.get(id(999)));
-    assert.equal(warnings.length, 1);
+    const longest = '界'.repeat(251);
+    const long = (number: number): Pinnable => {
+      const name = `${longest}${number.toString(36).padStart(4, '0')}`;
+      return peer(number, { user: name, hostname: name });
+    };
+    {
+      await using pins = await Pins.load(path);
+      for (let i = 0; i < MAX_PINS; i++) pins.pin(long(i));
+      pins.trust(id(0));
+      pins.block(id(1));
+      assert.equal(pins.list().length, MAX_PINS);
+    }
+    assert.ok((await stat(path)).size > 0.75 * MAX_PIN_FILE, 'names are as long as they may be');
+    await using again = await Pins.load(path);
+    assert.deepEqual(
+      again.list().map((pin) => pin.id),
+      Array.from({ length: MAX_PINS }, (_, number) => id(number)),
+    );
+    for (let i = 0; i < 3000; i++) again.pin(long(MAX_PINS + i));
+    await again.flush();
+    const third = await Pins.load(path);
+    assert.equal(third.list().length, MAX_PINS);
+    assert.deepEqual([third.get(id(0))?.isTrusted, third.get(id(1))?.isBlocked], [true, true]);
+    assert.deepEqual(
+      [third.get(id(2)), third.get(id(MAX_PINS + 2999))?.user],
+      [undefined, long(12_999).user],
+    );
+  });
+
+  test('takes no more than that', async () => {
+    const path = join(folder, 'too-large.json');
+    await writeFile(path, ' '.repeat(MAX_PIN_FILE + 1), { mode: 0o600 });
+    await assert.rejects(Pins.load(path), { code: 'key_file_invalid', message: /too large/ });
   });
 });

@@ -16,23 +16,23 @@ export { openDatabase } from './sqlite.ts';
 
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
-/** A key file is small; what is larger is something else. */
+/** Unless told otherwise: a key file is small, and what is larger is something else. */
 const MAX_SIZE = 64 * 1024;
 
 export const files: Files = {
-  async readPrivate(path) {
+  async readPrivate(path, maxSize = MAX_SIZE) {
     const handle = await openForReading(path);
     try {
       // Of the open file, so that it cannot be changed for another in between.
       const { mode, size, isFile } = await statOf(handle);
       if (!isFile) throw new SottoError('key_file_invalid', `${path} is not a file.`);
-      if (size > MAX_SIZE) throw new SottoError('key_file_invalid', `${path} is too large for a key file.`);
+      if (size > maxSize) throw tooLarge(path, maxSize);
       if (process.platform !== 'win32' && (mode & OTHERS) !== 0) {
         const seen = `0${(mode & 0o777).toString(8)}`;
         const text = `${path} can be used by others (mode ${seen}); make it yours alone: chmod 600 ${path}`;
         throw new SottoError('key_file_exposed', text);
       }
-      return await readAtMost(handle, MAX_SIZE, path);
+      return await readAtMost(handle, { size, maxSize, path });
     } catch (cause) {
       throw cause instanceof SottoError ? cause : unreadable(path, cause);
     } finally {
@@ -98,15 +98,26 @@ async function writeNew(path: string, content: Bytes): Promise<void> {
 }
 
 /** By what was read, not by the size it claims: a file may grow, and those of the kernel claim to be empty. */
-async function readAtMost(handle: FileHandle, limit: number, path: string): Promise<Bytes> {
-  const buffer = new Uint8Array(limit + 1);
+async function readAtMost(
+  handle: FileHandle,
+  { size, maxSize, path }: { readonly size: number; readonly maxSize: number; readonly path: string },
+): Promise<Bytes> {
+  let buffer = new Uint8Array(size + 1);
   let length = 0;
-  while (length <= limit) {
+  for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
     if (bytesRead === 0) return buffer.slice(0, length);
     length += bytesRead;
+    if (length > maxSize) throw tooLarge(path, maxSize);
+    if (length < buffer.length) continue;
+    const grown = new Uint8Array(Math.min(2 * length + MAX_SIZE, maxSize + 1));
+    grown.set(buffer);
+    buffer = grown;
   }
-  throw new SottoError('key_file_invalid', `${path} is too large for a key file.`);
+}
+
+function tooLarge(path: string, maxSize: number): SottoError {
+  return new SottoError('key_file_invalid', `${path} is too large: it may have ${maxSize} bytes.`);
 }
 
 async function writeError(path: string, cause: unknown): Promise<SottoError> {
