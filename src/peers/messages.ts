@@ -131,11 +131,15 @@ export class Messages {
     this.#delivering.set(id, work);
   }
 
-  /** Gives up what has waited too long. */
-  async expire(): Promise<void> {
+  /**
+   * Gives up what has waited too long, and tries the rest again: a peer may have been out of reach, and be back, without
+   * ever having been missed. To be called every few seconds.
+   */
+  async tend(): Promise<void> {
     for (const { peer, route } of await this.#outbox.expire(this.#options.now())) {
       this.#options.log.warn({ peer, route }, 'a message was not taken in its time, and is given up');
     }
+    for (const peer of this.waiting.keys()) this.deliver(peer as PeerId);
   }
 
   async close(): Promise<void> {

@@ -31,7 +31,7 @@ export interface TellOptions extends AskOptions {
 }
 
 const SESSION_SIZE = 16;
-const EXPIRE_EVERY = 10_000;
+const TEND_EVERY = 10_000;
 
 /**
  * One node of a LAN: finds the others, is found by them, and talks with each of them sealed.
@@ -265,10 +265,10 @@ export class PeerNode implements AsyncDisposable {
     this.#frames.tcpPort = await this.#door.listen(this.#options.tcpPort);
     await this.#neighbourhood.start();
     this.#timer = setInterval(() => {
-      this.#messages.expire().catch((error: unknown) => {
+      this.#messages.tend().catch((error: unknown) => {
         this.#options.log.error({ error }, 'the outbox failed');
       });
-    }, EXPIRE_EVERY);
+    }, TEND_EVERY);
     this.#timer.unref?.();
   }
 

@@ -72,6 +72,22 @@ function tests(): void {
     assert.equal((await ada.tell(bea, 'again')).answer, 'again');
   });
 
+  test('a letter that was kept while a line was cut arrives once it is healed, though nobody was missed', async () => {
+    await using network = await Network.create();
+    const [first, second] = (await hostsOnOneLan(network, 2)) as [Host, Host];
+    const ada = await SpawnedPeer.start(first, 'ada', { timeout: 1000 });
+    const bea = await SpawnedPeer.start(second, 'bea');
+    await meet([ada, bea]);
+    await second.link.cut();
+    assert.equal((await ada.tell(bea, 'a letter', '/note', 60_000)).error, undefined);
+    // Begun after the first try to deliver it, and so over after that.
+    assert.notEqual((await ada.tell(bea, 'is she there?')).error, undefined);
+    assert.deepEqual(bea.heard, []);
+    await second.link.heal();
+    await bea.journal.until('the letter', ({ heard }) => heard === 'a letter');
+    assert.ok(!ada.has('leave', bea));
+  });
+
   test('a line that loses a fifth of everything', async () => {
     await using network = await Network.create();
     const hosts = await hostsOnOneLan(network, 3);

@@ -353,6 +353,19 @@ describe('restarts, moves and names', () => {
     assert.equal(world.peer(after).lastHeard, world.now - 1000);
   });
 
+  test('who comes up again just after it was asked is asked again, though not for each of its frames', () => {
+    const world = new World();
+    const before = someone(1);
+    world.meets(before);
+    const after = { ...before, session: 'after the restart', seq: 0 };
+    world.now += 999;
+    assert.equal(world.announces(after).probe, null);
+    world.now += 1;
+    assert.deepEqual(world.announces(after).probe?.place, place(after));
+    world.now += 250;
+    assert.equal(world.announces(after).probe, null);
+  });
+
   test('a new place is a candidate until the peer has proved to be there; then it is told', () => {
     const world = new World();
     const ann = someone(1);

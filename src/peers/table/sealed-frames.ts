@@ -10,6 +10,12 @@ import type { TableState } from './state.ts';
 /** Sessions of strangers: far more than may be listed, so that their old frames stay known for a while. */
 const MAX_SESSIONS = 2048;
 
+/**
+ * Between two questions to a place from which another session is heard, ms. Who has just come up again there knows
+ * nobody, and should not wait for ours long after its first announcements.
+ */
+const RESTART_INTERVAL = 1000;
+
 type Numbered = NonNullable<SealedClaims['numbered']>;
 
 export class SealedFrames {
@@ -71,7 +77,8 @@ export class SealedFrames {
     if (freshness === 'stale') return DROPPED.replay;
     if (!record.places.isVerified(place)) return this.#hearElsewhere(record, claims);
     if (freshness === 'fresh' && numbered) return this.#believe(record, claims, numbered);
-    if (freshness === 'other-session' || isBye) return hint(this.#state.ask(record, place));
+    if (freshness === 'other-session') return hint(this.#state.ask(record, place, this.#restartInterval));
+    if (isBye) return hint(this.#state.ask(record, place));
     return freshness === 'near' ? DROPPED.replay : NOTHING;
   }
 
@@ -97,6 +104,10 @@ export class SealedFrames {
     const key = `${id}/${numbered.session}`;
     const highest = Math.max(this.#sessions.highest(key) ?? -1, this.#state.left.highest(key) ?? -1);
     return freshnessOf(numbered.seq, highest);
+  }
+
+  get #restartInterval(): number {
+    return Math.min(RESTART_INTERVAL, this.#state.options.probeInterval);
   }
 
   #remember({ id, numbered }: SealedClaims): void {

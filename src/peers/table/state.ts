@@ -77,10 +77,14 @@ export class TableState {
     }
   }
 
-  /** Whom to ask, and where: a place, or the best one. Null where it was asked just now. */
-  ask(record: SealedRecord, place?: Place): Probe | null {
+  /**
+   * Whom to ask, and where: a place, or the best one. Null where it was asked just now.
+   *
+   * @param interval ms. Default that of the options.
+   */
+  ask(record: SealedRecord, place?: Place, interval: number = this.options.probeInterval): Probe | null {
     const { now } = this;
-    const where = record.places.ask(now, now - this.options.probeInterval, place);
+    const where = record.places.ask(now, now - interval, place);
     return where && { id: record.id, publicKey: record.publicKey, place: where };
   }
 
