@@ -104,6 +104,7 @@ export class Neighbourhood {
   #announcedAt = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
   #hasWarnedOfTwin = false;
+  #hasWarnedOfClock = false;
   #closed = false;
 
   constructor(context: NeighbourhoodOptions) {
@@ -211,7 +212,7 @@ export class Neighbourhood {
   }
 
   #take(datagram: Bytes, from: DatagramSender): void {
-    const { counters, frames, seal } = this.#context;
+    const { counters, frames } = this.#context;
     if (!this.#rate.take(limitedHost(from.host))) return counters.add('rate_limited');
     let frame: StpFrame;
     try {
@@ -220,8 +221,8 @@ export class Neighbourhood {
       return counters.add(codeOf(error));
     }
     const isSealed = frame.header.namespace === GROUP_NAMESPACE;
-    const inner = isSealed ? frames.open(frame.body) : frame;
-    if (!inner) return counters.add(seal ? 'group_unopened' : 'group_unknown');
+    const inner = isSealed ? this.#openOfGroup(frame.body, from) : frame;
+    if (!inner) return;
     if (inner.header.session === frames.session) return; // our own, come back
     if (this.#hear(inner, from.host, 'multicast', from) === 'dropped') return;
     const remote = `${from.host}:${from.port}`;
@@ -234,6 +235,22 @@ export class Neighbourhood {
     const isCopy = session !== undefined && seq !== undefined && !seen.advance(session, seq);
     if (isCopy) return counters.add('repeated');
     this.#context.onBroadcast({ frame: inner, remote, isSealed });
+  }
+
+  #openOfGroup(body: Bytes, { host }: DatagramSender): StpFrame | null {
+    const { counters, frames, seal } = this.#context;
+    const opened = frames.open(body);
+    switch (opened.state) {
+      case 'opened':
+        return opened.frame;
+      case 'untimely':
+        counters.add('group_untimely');
+        this.#warnOfClock(host, opened.ahead);
+        return null;
+      case 'unopened':
+        counters.add(seal ? 'group_unopened' : 'group_unknown');
+        return null;
+    }
   }
 
   #hear(
@@ -258,6 +275,14 @@ export class Neighbourhood {
     if (this.#hasWarnedOfTwin) return;
     this.#hasWarnedOfTwin = true;
     this.#log.warn({ host }, 'another node has the same identity; give each its own');
+  }
+
+  #warnOfClock(host: string, ahead: number): void {
+    if (this.#hasWarnedOfClock) return;
+    this.#hasWarnedOfClock = true;
+    const seconds = Math.round(ahead / 1000);
+    const text = `a frame of the group was dropped, ${Math.abs(seconds)} s ${seconds < 0 ? 'old' : 'ahead'}: is a clock wrong?`;
+    this.#log.warn({ host, seconds }, text);
   }
 
   #greet(from: DatagramSender, udpPort: number | undefined): void {

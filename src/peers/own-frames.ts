@@ -18,6 +18,15 @@ const NOBODY = '-';
 const GROUP_WINDOW = 120_000;
 const TIME_SIZE = 8;
 
+/** What came of a frame that says a group has sealed it. */
+export type GroupFrame =
+  | { readonly state: 'opened'; readonly frame: StpFrame }
+  /** The group has sealed it, but not lately: a copy, or a clock is wrong. `ahead` of this node's clock, ms. */
+  | { readonly state: 'untimely'; readonly ahead: number }
+  | { readonly state: 'unopened' };
+
+const UNOPENED: GroupFrame = { state: 'unopened' };
+
 interface OwnFramesOptions {
   readonly publicKey: PublicKey;
   readonly user: string;
@@ -81,16 +90,17 @@ export class OwnFrames {
     return encodeStpFrame({ header, body: seal.seal(concat(time, frame)) });
   }
 
-  /** The frame that the group has sealed; null for what it has not, or not lately. */
-  open(body: Bytes): StpFrame | null {
+  /** The frame that the group has sealed. */
+  open(body: Bytes): GroupFrame {
     const opened = this.#options.seal?.open(body);
-    if (!opened || opened.length < TIME_SIZE) return null;
+    if (!opened || opened.length < TIME_SIZE) return UNOPENED;
     const time = Number(new DataView(opened.buffer, opened.byteOffset, TIME_SIZE).getBigUint64(0));
-    if (Math.abs(this.#options.now() - time) > GROUP_WINDOW) return null;
+    const ahead = time - this.#options.now();
+    if (Math.abs(ahead) > GROUP_WINDOW) return { state: 'untimely', ahead };
     try {
-      return decodeStpFrame(opened.subarray(TIME_SIZE));
+      return { state: 'opened', frame: decodeStpFrame(opened.subarray(TIME_SIZE)) };
     } catch {
-      return null;
+      return UNOPENED;
     }
   }
 }
