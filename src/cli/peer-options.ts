@@ -27,6 +27,7 @@ export interface PeerOptions extends OutputOptions {
   readonly groupSecret?: string;
   readonly hidden?: boolean;
   readonly legacy?: boolean;
+  readonly dnsSd?: boolean;
   readonly pins: string;
 }
 
@@ -62,6 +63,7 @@ export function withPeerOptions(command: Command, example: string): Command {
     .option('--group-secret <file>', 'seal broadcasts with the text in this file, which is yours alone')
     .option('--hidden', 'let nobody outside the group know that you are there; needs --group-secret')
     .option('--legacy', 'speak with the original STP programs too, which seal nothing that lasts')
+    .option('--dns-sd', 'tell other tools that you are there, by DNS-SD; needs npm install multicast-dns')
     .option('--pins <file>', 'keys that you have met, trusted or blocked', '.sotto/peers.json')
     .option('--json', 'print JSON')
     .addHelpText('after', `\nExample:\n  ${example}`);
@@ -90,7 +92,7 @@ async function privateOutbox(folder: string): Promise<string> {
 }
 
 async function networkOptions(options: PeerOptions): Promise<Omit<PeerNodeOptions, 'identity'>> {
-  const { group, port, udpPort, interface: interfaces, peer, groupSecret, hidden, legacy } = options;
+  const { group, port, udpPort, interface: interfaces, peer, groupSecret, hidden, legacy, dnsSd } = options;
   return {
     ...(group === undefined ? {} : { group }),
     ...(port === undefined ? {} : { tcpPort: port }),
@@ -100,6 +102,7 @@ async function networkOptions(options: PeerOptions): Promise<Omit<PeerNodeOption
     ...(groupSecret === undefined ? {} : { groupSecret: await readSecret(groupSecret) }),
     ...(hidden === undefined ? {} : { hidden }),
     ...(legacy === undefined ? {} : { legacy }),
+    ...(dnsSd === undefined ? {} : { dnsSd }),
   };
 }
 

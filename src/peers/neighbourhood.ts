@@ -9,7 +9,7 @@ import type { Logger } from '../app/message.ts';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import type { GroupSeal } from '../envelope/group.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
-import type { DatagramSender, MulticastSocket } from '../platform/types.ts';
+import type { DatagramSender, InterfaceAddress, MulticastSocket } from '../platform/types.ts';
 import type { Counters } from '../sealed/counters.ts';
 import { RateLimiter } from '../transport/rate-limiter.ts';
 import { limitedHost } from '../transport/url.ts';
@@ -38,6 +38,8 @@ export interface NeighbourhoodOptions {
   readonly counters: Counters;
   /** A sealed question to a place; what the answer proves. Rejects where none comes. */
   readonly ask: (probe: Probe) => Promise<PeerProof>;
+  /** The interfaces by which the group is reached now, by IPv4. */
+  readonly onInterfaces: (current: readonly InterfaceAddress[]) => void;
   /** A message for everybody came. */
   readonly onBroadcast: (broadcast: Broadcast) => void;
   /** An original asks who is there, by UDP: it is answered by TCP. */
@@ -114,17 +116,24 @@ export class Neighbourhood {
 
   /** @throws SottoError `address_in_use`, `listen_failed`. */
   async start(): Promise<void> {
-    const { options, frames } = this.#context;
-    const bind = (group: string | readonly string[]): Promise<MulticastSocket> =>
+    const { options, frames, onInterfaces } = this.#context;
+    const bind = (
+      group: string | readonly string[],
+      follow: (current: readonly InterfaceAddress[]) => void = () => {},
+    ): Promise<MulticastSocket> =>
       sockets.bindMulticast({
         group,
         port: options.udpPort,
         maxDatagram: MAX_STP_DATAGRAM,
         ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
         onDatagram: (datagram, from) => this.#take(datagram, from),
-        onInterfaces: () => this.#announceSoon(),
+        onInterfaces: (current) => {
+          this.#announceSoon();
+          follow(current);
+        },
       });
-    const first = await bind(options.legacy ? [...new Set([options.group, SEED_GROUP])] : options.group);
+    const groups = options.legacy ? [...new Set([options.group, SEED_GROUP])] : options.group;
+    const first = await bind(groups, onInterfaces);
     const second = await bind(IPV6_GROUP).catch((error: unknown) => {
       this.#log.debug({ error }, 'there is no IPv6 here');
       return null;
@@ -137,11 +146,11 @@ export class Neighbourhood {
     this.#timers.add(tick);
   }
 
-  /** Says goodbye. */
+  /** Says goodbye, if it has ever started. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#send(this.#announcement({ bye: true }));
+    if (this.#sockets.length > 0) this.#send(this.#announcement({ bye: true }));
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 

@@ -8,6 +8,7 @@ import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
 import type { Arrival } from '../transport/transport.ts';
 import { encodeStpBody, type StpFrame } from '../wire/stp.ts';
+import { Publication } from './dns-sd/publication.ts';
 import { Door } from './door.ts';
 import { PeerEvents } from './events.ts';
 import { FileReceiver } from './files/receiver.ts';
@@ -60,6 +61,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #sender: FileSender;
   readonly #door: Door;
   readonly #neighbourhood: Neighbourhood;
+  #publication: Publication | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
   #closed: Promise<void> | null = null;
 
@@ -134,6 +136,7 @@ export class PeerNode implements AsyncDisposable {
       events: this.#events,
       counters: this.#counters,
       ask: (probe) => this.#verify(probe),
+      onInterfaces: (current) => void this.#publication?.follow(current),
       onBroadcast: (broadcast) => this.#takeBroadcast(broadcast),
       onQuestion: (place) => void this.#plain.answerQuestion(place),
       onStatic: (place) => void this.#plain.announceTo(place, ANNOUNCE_NAMESPACE),
@@ -263,6 +266,7 @@ export class PeerNode implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.#frames.tcpPort = await this.#door.listen(this.#options.tcpPort);
+    if (this.#options.dnsSd) this.#publication = await this.#publish();
     await this.#neighbourhood.start();
     this.#timer = setInterval(() => {
       this.#messages.tend().catch((error: unknown) => {
@@ -274,11 +278,18 @@ export class PeerNode implements AsyncDisposable {
 
   async #close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
+    await this.#publication?.close();
     await this.#neighbourhood.close();
     await this.#files?.close();
     await this.#door.close();
     await this.#messages.close();
     await this.#pins.close();
+  }
+
+  async #publish(): Promise<Publication> {
+    const { user, hostname, log } = this.#options;
+    const service = { id: peerIdOf(this.publicKey), user, hostname, port: this.port };
+    return new Publication({ service, mdns: await sockets.loadMdns(), counters: this.#counters, log });
   }
 
   #ownRoutes(): ReadonlyMap<string, OwnHandler> {

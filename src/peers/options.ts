@@ -36,6 +36,10 @@ export interface PeerNodeOptions {
   readonly groupSecret?: string;
   /** Seals announcements too, so that strangers cannot follow this node about; needs `groupSecret`. Default false. */
   readonly hidden?: boolean;
+  /**
+   * Tells other tools by DNS-SD that this node is there, as `_sotto._tcp`; needs the package `multicast-dns`. Default false.
+   */
+  readonly dnsSd?: boolean;
   /** Speaks with the original programs too: plain, or under keys of 1024 bits that they publish. Default false. */
   readonly legacy?: boolean;
   /** Where keys are pinned. Default in memory alone. */
@@ -86,7 +90,8 @@ export function resolvePeerNode(options: PeerNodeOptions, systemName: string): R
   assertNumber(ttl, 'ttl', 1000, 86_400_000);
   assertNumber(announceEvery, 'announceEvery', 100, ttl);
   assertNumber(timeout, 'timeout', 1, 2 ** 31 - 1);
-  const { hidden = false, legacy = false, groupSecret, interfaces, pinFile, outboxFile, files } = options;
+  const { hidden = false, legacy = false, dnsSd = false } = options;
+  const { groupSecret, interfaces, pinFile, outboxFile, files } = options;
   if (hidden && groupSecret === undefined) {
     throw new SottoError(
       'invalid_option',
@@ -99,8 +104,11 @@ export function resolvePeerNode(options: PeerNodeOptions, systemName: string): R
       'hidden and legacy exclude each other: the originals read what all can.',
     );
   }
+  if (hidden && dnsSd) {
+    throw new SottoError('invalid_option', 'hidden and dnsSd exclude each other: what is published is seen.');
+  }
   return {
     ...{ identity, user, hostname, group, udpPort, tcpPort, ttl, timeout, announceEvery, staticPeers },
-    ...{ hidden, legacy, groupSecret, interfaces, pinFile, outboxFile, files, log },
+    ...{ hidden, legacy, dnsSd, groupSecret, interfaces, pinFile, outboxFile, files, log },
   };
 }

@@ -468,6 +468,42 @@ export interface MulticastSocket extends BoundSocket {
   refresh(): Promise<void>;
 }
 
+/** A record by which services are found on a LAN (RFC 6763). `ttl` in seconds, 0: it is no longer so. Names end in `.local`. */
+export type MdnsRecord = { readonly name: string; readonly ttl: number } & (
+  | { readonly type: 'PTR'; readonly data: string }
+  | { readonly type: 'A'; readonly data: string }
+  | { readonly type: 'SRV'; readonly data: { readonly target: string; readonly port: number } }
+  | { readonly type: 'TXT'; readonly data: readonly string[] }
+);
+
+export interface MdnsQuery {
+  readonly questions: readonly { readonly name: string; readonly type: string }[];
+  /** What the asker knows already. */
+  readonly known: readonly MdnsRecord[];
+  /** What the asker is about to claim for itself. */
+  readonly claimed: readonly MdnsRecord[];
+}
+
+export interface MdnsEvents {
+  /** Strangers' words, but of the right types. @param answer sends to everybody, or to an asker who hears nothing else. */
+  onQuery(query: MdnsQuery, answer: (records: readonly MdnsRecord[]) => void): void;
+  /** Also what this machine has said itself. */
+  onAnswer(records: readonly MdnsRecord[]): void;
+}
+
+/** Multicast DNS (RFC 6762) by one interface and IPv4. Nothing of it throws: an interface may go at any moment. */
+export interface MdnsSocket {
+  query(query: Pick<MdnsQuery, 'questions' | 'claimed'>): void;
+  answer(records: readonly MdnsRecord[]): void;
+  /** When all that was said has left. */
+  close(): Promise<void>;
+}
+
+export interface Mdns {
+  /** @throws SottoError `listen_failed`. */
+  bind(where: InterfaceAddress, events: MdnsEvents): Promise<MdnsSocket>;
+}
+
 /** A connection: chunks of a byte stream (TCP), or whole messages (WebSocket, and framed TCP). */
 export interface Pipe {
   readonly remote: SocketAddress;
@@ -613,6 +649,8 @@ export interface Sockets {
   ): Promise<ConnectedDatagrams>;
   /** @throws SottoError `invalid_option`, `address_in_use`, `listen_failed`. */
   bindMulticast(options: MulticastOptions): Promise<MulticastSocket>;
+  /** @throws SottoError `invalid_option` where the optional package for it is not installed. */
+  loadMdns(): Promise<Mdns>;
   /** What this machine calls itself. */
   hostName(): string;
   listenStreams(

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Identity } from '../../src/index.ts';
 import type { StpFrame } from '../../src/wire/stp.ts';
-import { type Change, Middle } from '../support/middle.ts';
+import { type Change, Middle, UNCHANGED } from '../support/middle.ts';
 import { type Host, Network, skipWithoutNetwork } from '../support/network.ts';
 import { meet, type PeerReport, type PeerSettings, SpawnedPeer } from '../support/spawned-peer.ts';
 import { stripped, swapped } from '../support/stripped.ts';
@@ -143,7 +143,7 @@ function middleTests(): void {
 
     test(`stripped once they know each other, ${how} \`legacy\`: reported, and nothing is said in clear`, async () => {
       await using network = await Network.create();
-      const stage = await scene(network, ({ frame }) => frame);
+      const stage = await scene(network, UNCHANGED);
       const [ada, bea] = await couple(stage, { legacy });
       await meet([ada, bea]);
       stage.middle.change = strip;
@@ -165,7 +165,7 @@ function middleTests(): void {
 
     test(`stripped, and all that is sealed held back, ${how} \`legacy\`: gone, and in its name nobody else comes`, async () => {
       await using network = await Network.create();
-      const stage = await scene(network, ({ frame }) => frame);
+      const stage = await scene(network, UNCHANGED);
       const [ada, bea] = await couple(stage, { legacy, ttl: 3000, timeout: 500 });
       await meet([ada, bea]);
       stage.middle.change = (passing) => (isSealed(passing.frame) ? null : strip(passing));
@@ -188,7 +188,7 @@ function middleTests(): void {
 
   test('another key in place of theirs: without the private one it proves nothing, with it the alarm is raised', async () => {
     await using network = await Network.create();
-    const stage = await scene(network, ({ frame }) => frame);
+    const stage = await scene(network, UNCHANGED);
     const [ada, bea] = await couple(stage, { ttl: 5000 });
     await meet([ada, bea]);
     const { publicKey } = Identity.generate();

@@ -63,7 +63,7 @@ export interface TwinReport {
 }
 
 /** A program on a host that takes orders and reports, lines of JSON both. */
-class Spawned<Order, Report extends { readonly ready?: string }> {
+export class Spawned<Order, Report extends { readonly ready?: string }> {
   readonly child: ChildProcess;
   readonly journal: Journal<Report> = new Journal<Report>();
   protected readonly order: (order: Order) => void;
@@ -84,6 +84,13 @@ class Spawned<Order, Report extends { readonly ready?: string }> {
       once(this.child, 'exit').then(([code]) => Promise.reject(new Error(`the process ended with ${code}`))),
     ]);
     return ready;
+  }
+
+  /** Lets it end in good order. */
+  async end(): Promise<void> {
+    const ended = once(this.child, 'exit');
+    this.child.stdin?.end();
+    await ended;
   }
 
   async kill(): Promise<void> {

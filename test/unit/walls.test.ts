@@ -19,7 +19,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bytes: [...FLOOR_0, '@scure/base'],
   wire: [...FLOOR_0, 'wire', 'cbor2'],
   platform: [...FLOOR_0, 'platform'],
-  'platform/node': [...FLOOR_0, 'platform', 'node:', 'ws', 'undici', '@noble/hashes', 'prom-client'],
+  'platform/node': [
+    ...FLOOR_0,
+    'platform',
+    'node:',
+    'ws',
+    'undici',
+    '@noble/hashes',
+    'prom-client',
+    'multicast-dns',
+  ],
   'platform/web': [
     ...FLOOR_0,
     'platform',

@@ -5,6 +5,7 @@ import type { Sockets } from '../types.ts';
 import { assertNetworks } from './addresses.ts';
 import { listenHttp, listenHttpStreams } from './http.ts';
 import { get, post, postStream } from './http-client.ts';
+import { loadMdns } from './mdns.ts';
 import { bindMulticast } from './multicast.ts';
 import { connectStream, listenStreams } from './tcp.ts';
 import { bindDatagrams, connectDatagrams } from './udp.ts';
@@ -14,6 +15,7 @@ export const sockets: Sockets = {
   bindDatagrams,
   connectDatagrams,
   bindMulticast,
+  loadMdns,
   hostName: hostname,
   listenStreams,
   connectStream,

@@ -9,6 +9,7 @@ export const sockets: Sockets = {
   connectDatagrams: () => unsupported('send datagrams'),
   hostName: () => 'browser',
   bindMulticast: () => unsupported('take part in multicast'),
+  loadMdns: () => unsupported('speak multicast DNS'),
   listenStreams: () => unsupported('listen for connections'),
   connectStream: () => unsupported('open TCP connections'),
   listenHttp: () => unsupported('be an HTTP server'),
