@@ -15,6 +15,7 @@ import {
 } from '../pubsub/operations/delivery-log.ts';
 import { queryDeliveries, type ReadableDatabase } from '../pubsub/operations/delivery-table.ts';
 import { wholeNumber } from './call.ts';
+import { durationIn } from './duration.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 
 interface DeliveriesOptions extends OutputOptions {
@@ -26,7 +27,6 @@ interface DeliveriesOptions extends OutputOptions {
   readonly limit: number;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DEFAULT_LIMIT = 50;
 /** Read at once. */
 const PAGE = 1000;
@@ -190,8 +190,8 @@ function textOf(bytes: Uint8Array): string | null {
 
 /** ms since 1970. */
 function timeAgo(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return Date.now() - Number(count) * (UNITS[unit] ?? 0);
+  const ago = durationIn(text);
+  if (ago !== null) return Date.now() - ago;
   const date = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(date)) throw new InvalidArgumentError('It must be like 30s, 15m, 1h, 7d or 2026-01-31.');
   return date;

@@ -38,14 +38,6 @@ export interface PeerExtras {
   readonly log?: Logger;
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
 /** Adds what all have in common, and the example. */
 export function withPeerOptions(command: Command, example: string): Command {
   return command
@@ -135,11 +127,4 @@ function seconds(text: string): number {
 /** @param usual seconds. */
 export function waitOption(text: string, usual: number): Option {
   return new Option('--wait <seconds>', text).argParser(seconds).default(usual * 1000, String(usual));
-}
-
-/** @returns ms. */
-export function duration(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
-  if (count !== undefined) return Number(count) * (UNITS[unit] ?? 0);
-  throw new InvalidArgumentError('It must be like 30s, 15m, 1h or 7d.');
 }
