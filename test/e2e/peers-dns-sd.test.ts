@@ -1,7 +1,7 @@
 /** What other tools see of nodes by DNS-SD, on hosts of their own (see peers-hosts.test.ts), and by this host's loopback. */
 
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -115,29 +115,71 @@ function hostTests(): void {
 
 describe('DNS-SD on several hosts', { skip: skipWithoutNetwork(), concurrency: 2 }, hostTests);
 
+type Packet = ReturnType<typeof decode>;
+
+/** A tool on this host that hears what it asks for, and a node that is published here. */
+async function byLoopback(all: AsyncDisposableStack): Promise<{
+  readonly settings: {
+    readonly interfaces: readonly string[];
+    readonly udpPort: number;
+    readonly tcpPort: number;
+  };
+  readonly packets: Journal<Packet>;
+  readonly send: (packet: Uint8Array) => void;
+  readonly answers: () => Promise<Packet>;
+}> {
+  const settings = { interfaces: ['127.0.0.1'], udpPort: randomInt(20_000, 30_000), tcpPort: 0 };
+  const tool = createSocket('udp4').bind(0, '127.0.0.1');
+  all.defer(() => void tool.close());
+  await once(tool, 'listening');
+  tool.setMulticastInterface('127.0.0.1');
+  const packets = new Journal<Packet>();
+  tool.on('message', (bytes) => packets.add(decode(bytes)));
+  const identity = Identity.generate();
+  const user = `ada-${settings.udpPort}`;
+  const node = all.use(await PeerNode.start(createApp(), { ...settings, identity, user, dnsSd: true }));
+  const send = (packet: Uint8Array): void => tool.send(packet, 5353, '224.0.0.251');
+  const query = encode({ type: 'query', questions: [{ name: TYPE, type: 'PTR' }] });
+  const isAnswer = ({ answers = [], additionals = [] }: Packet): boolean =>
+    [...answers, ...additionals].some((each) => each.type === 'SRV' && each.data.port === node.port);
+  const answers = (): Promise<Packet> => {
+    packets.entries.length = 0;
+    return packets.until('an answer', isAnswer, () => send(query));
+  };
+  return { settings, packets, send, answers };
+}
+
 describe('DNS-SD by loopback', () => {
-  test('a question from any port is answered, and nobody else is told of a node that does not want it', async () => {
-    const udpPort = randomInt(20_000, 30_000);
-    const settings = { interfaces: ['127.0.0.1'], udpPort, tcpPort: 0, identity: Identity.generate() };
-    const user = `ada-${udpPort}`;
-    const tool = createSocket('udp4').bind(0, '127.0.0.1');
-    await once(tool, 'listening');
-    tool.setMulticastInterface('127.0.0.1');
-    const packets = new Journal<ReturnType<typeof decode>>();
-    tool.on('message', (bytes) => packets.add(decode(bytes)));
-    const query = encode({ type: 'query', questions: [{ name: TYPE, type: 'PTR' }] });
-    await using _silent = await PeerNode.start(createApp(), { ...settings, user: `${user}-silent` });
-    await using node = await PeerNode.start(createApp(), {
-      ...settings,
-      identity: Identity.generate(),
-      user,
-      dnsSd: true,
-    });
-    const isAnswer = ({ answers = [], additionals = [] }: ReturnType<typeof decode>): boolean =>
-      [...answers, ...additionals].some((each) => each.type === 'SRV' && each.data.port === node.port);
-    await packets.until('an answer', isAnswer, () => tool.send(query, 5353, '224.0.0.251'));
+  test('a question from any port is answered, and nobody is told of a node that does not want it', async () => {
+    await using all = new AsyncDisposableStack();
+    const { settings, packets, answers } = await byLoopback(all);
+    const identity = Identity.generate();
+    all.use(await PeerNode.start(createApp(), { ...settings, identity, user: 'silent' }));
+    await answers();
     assert.ok(!JSON.stringify(packets.entries).includes('silent'));
-    tool.close();
+  });
+
+  test('whatever else comes ends nothing', async () => {
+    await using all = new AsyncDisposableStack();
+    const { send, answers } = await byLoopback(all);
+    const packet = await answers();
+    const types = ['PTR', 'SRV', 'TXT', 'A'] as const;
+    const names = [...(packet.answers ?? []), ...(packet.additionals ?? [])].map(({ name }) => name);
+    const questions = names.flatMap((name) => types.map((type) => ({ name, type })));
+    const seeds = [
+      encode({ type: 'query', id: 7, questions, answers: packet.answers ?? [] }),
+      encode({ type: 'query', questions, authorities: packet.answers ?? [] }),
+      encode({ type: 'query', questions: [{ name: `${'x'.repeat(63)}.local`, type: 'PTR' }, ...questions] }),
+      encode({ ...packet, type: 'response' }),
+    ];
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 100; i++) {
+        const seed = Buffer.from(seeds[i % seeds.length] ?? []);
+        for (let n = randomInt(1, 6); n > 0; n--) seed[randomInt(seed.length)] = randomInt(256);
+        send(i % 10 === 0 ? randomBytes(randomInt(1, 600)) : seed.subarray(0, randomInt(1, seed.length + 1)));
+      }
+      await answers();
+    }
   });
 
   test('what it does not go with is said, and what it needs', async () => {

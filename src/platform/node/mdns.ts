@@ -67,7 +67,10 @@ function hearQuery(
     if (from.port === PORT) return mdns.respond(written(records));
     // No resolver of multicast DNS: it hears what is sent to it alone, as if by a plain DNS server.
     const short = records.map((record) => ({ ...record, ttl: Math.min(record.ttl, LEGACY_TTL) }));
-    mdns.respond({ id, questions, answers: short as Answers }, from);
+    // Of what was asked only names of ours go back: others need not be such as can be written.
+    const names = new Set(records.map(({ name }) => name.toLowerCase()));
+    const echoed = questions.filter(({ name }) => names.has(name.toLowerCase()));
+    mdns.respond({ id, questions: echoed, answers: short as Answers }, from);
   });
 }
 
