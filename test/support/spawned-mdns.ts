@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Link } from './link.ts';
 import type { Host } from './network.ts';
-import { Spawned } from './spawned-peer.ts';
+import { Spawned } from './spawned.ts';
 
 const PROCESS = fileURLToPath(new URL('./mdns-process.ts', import.meta.url));
 
