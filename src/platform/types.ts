@@ -368,6 +368,20 @@ export interface Zstd {
   ): AsyncIterable<Bytes>;
 }
 
+/** LZ4's frame format. */
+export interface Lz4 {
+  /** One frame, without checksums. @throws SottoError `unsupported_platform`. */
+  compress(bytes: Bytes): Bytes;
+  /**
+   * What one frame holds; takes no more memory than that, whatever the frame says. What follows it is not read.
+   *
+   * @param maxContent bytes.
+   * @throws SottoError `invalid_message` for what is not one whole frame whose checksums fit, `frame_too_large`,
+   * `unsupported_platform`.
+   */
+  decompress(frame: Bytes, maxContent: number): Bytes;
+}
+
 export type SqlValue = null | number | string | Bytes;
 
 /** An SQL database in a file, one statement at a time. */
@@ -553,11 +567,18 @@ export interface HttpLimits {
   readonly idleTimeout: number;
 }
 
+/** What a WebSocket's messages are sent as. Of `text` either kind is taken, in UTF-8; of `binary` no other. */
+export type MessageKind = 'binary' | 'text';
+
 export interface HttpServerOptions extends BindOptions {
   readonly limits: HttpLimits;
+  /** Of WebSockets. Default binary. */
+  readonly messages?: MessageKind;
   /** Whether POSTs to this path are wanted; others get 404 before their body is read. */
   accepts(path: string): boolean;
   onPost(exchange: HttpExchange): void;
+  /** Whether pages of this origin may ask and open WebSockets; others get 403 and 404. Default all. */
+  acceptsOrigin?(origin: string): boolean;
   /** Who takes WebSockets at this path; null gives 404. */
   channelHandler(path: string): ((pipe: Pipe) => void) | null;
   onDrop(reason: string, remote: string): void;
@@ -675,7 +696,11 @@ export interface Sockets {
     url: string,
     request: { body: Bytes; contentType: string; maxAnswer: number; signal: AbortSignal },
   ): Promise<{ status: number; body: Bytes }>;
-  connectChannel(url: string, options: { maxMessage: number; timeout: number }): Promise<Pipe>;
+  /** A WebSocket. `messages` is binary by default. */
+  connectChannel(
+    url: string,
+    options: { maxMessage: number; timeout: number; messages?: MessageKind },
+  ): Promise<Pipe>;
   /** Runs soon, once what has arrived together has been handled: the moment to write all answers at once. */
   soon(work: () => void): void;
 }

@@ -9,7 +9,7 @@ const FLOOR_0 = ['errors', 'bytes'];
 const JOBS = ['request', 'session', 'pubsub', 'peers', 'lookup'];
 const BELOW_JOBS = [...FLOOR_0, 'wire', 'platform', 'app', 'keys', 'transport', 'envelope', 'sealed'];
 const FOR_JOBS = [
-  ...['#crypto', '#files', '#legacy-crypto', '#sockets', '#threads', '#zstd'],
+  ...['#crypto', '#files', '#legacy-crypto', '#lz4', '#sockets', '#threads', '#zstd'],
   ...['@standard-schema/spec', 'jsonc-parser'],
 ];
 
@@ -18,13 +18,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   bytes: [...FLOOR_0, '@scure/base'],
   wire: [...FLOOR_0, 'wire', 'cbor2'],
-  platform: [...FLOOR_0, 'platform'],
+  platform: [...FLOOR_0, 'platform', 'crypto-es'],
   'platform/node': [
     ...FLOOR_0,
     'platform',
     'node:',
     'ws',
     'undici',
+    'lz4-napi',
     '@noble/hashes',
     'prom-client',
     'multicast-dns',

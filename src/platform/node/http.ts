@@ -16,6 +16,7 @@ import type {
   HttpServerOptions,
   HttpStreamLimits,
   HttpStreamOptions,
+  MessageKind,
   Sockets,
 } from '../types.ts';
 import { closeServer, portOf } from './tcp.ts';
@@ -24,7 +25,7 @@ import { webSocketPipe } from './websocket.ts';
 const MAX_HEADER_SIZE = 8 * 1024;
 const MAX_STREAM_HEADER_SIZE = 16 * 1024;
 
-// Packets are sealed and no cookie is ever looked at, so that any page may carry them.
+// Packets are sealed and no cookie is ever looked at, so that any page that is let in may carry them.
 const CORS = { 'access-control-allow-origin': '*' };
 const PREFLIGHT = {
   ...CORS,
@@ -44,7 +45,11 @@ export const listenHttp: Sockets['listenHttp'] = async (options) => {
     noDelay: true,
   });
   server.on('request', (incoming, response) => takeRequest(incoming, response, options));
-  return listen(server, { ...options, limits: { ...limits, maxMessage: limits.maxBody } });
+  return listen(server, {
+    ...options,
+    limits: { ...limits, maxMessage: limits.maxBody },
+    channelHandler: (path, origin) => (isRefused(origin, options) ? null : options.channelHandler(path)),
+  });
 };
 
 export const listenHttpStreams: Sockets['listenHttpStreams'] = async (options) => {
@@ -80,6 +85,7 @@ export function upgradeListener(
   maxMessage: number,
   channelHandler: HttpStreamOptions['channelHandler'],
   onOther: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  messages: MessageKind = 'binary',
 ): (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -92,7 +98,7 @@ export function upgradeListener(
     if (!onPipe) return onOther(incoming, socket, head);
     socket.on('error', () => {});
     webSockets.handleUpgrade(incoming, socket, head, (webSocket) => {
-      onPipe(webSocketPipe(webSocket, remoteOf(incoming.socket)));
+      onPipe(webSocketPipe(webSocket, remoteOf(incoming.socket), messages));
     });
   };
 }
@@ -101,13 +107,14 @@ export function upgradeListener(
 async function listen(
   server: Server,
   options: Pick<HttpStreamOptions, keyof BindOptions | 'channelHandler' | 'onDrop'> & {
+    readonly messages?: MessageKind;
     readonly limits: Pick<HttpStreamLimits, 'maxConnections' | 'maxConnectionsPerHost' | 'maxMessage'>;
   },
 ): Promise<BoundSocket> {
-  const { host, port, reusePort, limits } = options;
+  const { host, port, reusePort, limits, channelHandler, messages } = options;
   server.maxConnections = limits.maxConnections;
   limitPerHost(server, limits, options.onDrop);
-  server.on('upgrade', upgradeListener(limits.maxMessage, options.channelHandler, refuseUpgrade));
+  server.on('upgrade', upgradeListener(limits.maxMessage, channelHandler, refuseUpgrade, messages));
   server.on('clientError', (_error, socket: Duplex) => {
     options.onDrop('bad_http', 'unknown');
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
@@ -162,6 +169,7 @@ async function answered(
 function takeRequest(incoming: IncomingMessage, response: ServerResponse, options: HttpServerOptions): void {
   incoming.on('error', () => {}); // the response's close tells
   const path = pathOf(incoming);
+  if (isRefused(incoming.headers.origin ?? null, options)) return finish(response, 403, {});
   if (incoming.method === 'OPTIONS') return finish(response, 204, PREFLIGHT);
   if (!options.accepts(path)) return finish(response, 404, CORS);
   if (incoming.method !== 'POST') return finish(response, 405, { ...CORS, allow: 'POST, OPTIONS' });
@@ -170,6 +178,10 @@ function takeRequest(incoming: IncomingMessage, response: ServerResponse, option
     options.onDrop('body_too_large', remoteOf(incoming.socket).host);
     finish(response, 413, { ...CORS, connection: 'close' });
   });
+}
+
+function isRefused(origin: string | null, { acceptsOrigin }: HttpServerOptions): boolean {
+  return origin !== null && acceptsOrigin?.(origin) === false;
 }
 
 /** The whole body, or null once it is longer than `max`. */

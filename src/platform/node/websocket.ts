@@ -1,11 +1,11 @@
-/** WebSockets by ws, as pipes of binary messages. */
+/** WebSockets by ws, as pipes of messages. */
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type RawData, WebSocket } from 'ws';
 import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { Pipe, PipeEvents, SocketAddress, Sockets } from '../types.ts';
+import type { MessageKind, Pipe, PipeEvents, SocketAddress, Sockets } from '../types.ts';
 import { whyOf } from './tcp.ts';
 
 const UNSUPPORTED_DATA = 1003;
@@ -17,11 +17,12 @@ const PING_INTERVAL = 15_000;
 const MOST_SILENT = 2;
 /** Messages of one turn that are together no longer than this are one write, bytes. */
 const MAX_JOINED = 0xffff;
-/** RFC 6455, section 5.2: a whole binary message. */
-const FINAL_BINARY = 0x82;
+/** RFC 6455, section 5.2: the first byte of a whole message. */
+const FINAL: Readonly<Record<MessageKind, number>> = { text: 0x81, binary: 0x82 };
 const LONGEST_HEADER = 4;
 
-export const connectChannel: Sockets['connectChannel'] = async (url, { maxMessage, timeout }) => {
+export const connectChannel: Sockets['connectChannel'] = async (url, options) => {
+  const { maxMessage, timeout, messages } = options;
   const webSocket = new WebSocket(url, {
     perMessageDeflate: false,
     maxPayload: maxMessage,
@@ -35,10 +36,14 @@ export const connectChannel: Sockets['connectChannel'] = async (url, { maxMessag
     throw new SottoError('unreachable', `${url} cannot be reached: ${whyOf(cause)}`, { cause });
   }
   const { hostname, port } = new URL(url);
-  return webSocketPipe(webSocket, { host: hostname, port: Number(port) });
+  return webSocketPipe(webSocket, { host: hostname, port: Number(port) }, messages);
 };
 
-export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe {
+export function webSocketPipe(
+  webSocket: WebSocket,
+  remote: SocketAddress,
+  kind: MessageKind = 'binary',
+): Pipe {
   const socket = socketOf(webSocket);
   keepAlive(webSocket);
   let why: string | null = null;
@@ -52,7 +57,7 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
     },
     start(events: PipeEvents) {
       webSocket.on('message', (data, isBinary) => {
-        if (isBinary) events.onData(bytesOf(data));
+        if (isBinary || kind === 'text') events.onData(bytesOf(data));
         else sayGoodbye(webSocket, UNSUPPORTED_DATA, 'binary messages only');
       });
       socket?.on('drain', () => events.onDrain());
@@ -61,10 +66,10 @@ export function webSocketPipe(webSocket: WebSocket, remote: SocketAddress): Pipe
     },
     send(data) {
       if (webSocket.readyState !== WebSocket.OPEN) return;
-      const joined = socket && isServer(webSocket) ? joinedFrames(data) : null;
+      const joined = socket && isServer(webSocket) ? joinedFrames(data, kind) : null;
       if (joined) return void socket?.write(joined);
       socket?.cork();
-      for (const message of data) webSocket.send(message, { binary: true });
+      for (const message of data) webSocket.send(message, { binary: kind === 'binary' });
       socket?.uncork();
     },
     pause: () => webSocket.pause(),
@@ -98,14 +103,15 @@ function keepAlive(webSocket: WebSocket): void {
 }
 
 /** A server's frames, which need no mask, after one another: one write costs many times less than one each. */
-function joinedFrames(messages: readonly Bytes[]): Buffer | null {
+function joinedFrames(messages: readonly Bytes[], kind: MessageKind): Buffer | null {
   let most = 0;
   for (const message of messages) most += message.length + LONGEST_HEADER;
   if (most > MAX_JOINED) return null;
   const frames = Buffer.allocUnsafe(most);
   let at = 0;
   for (const message of messages) {
-    at = writeHeader(frames, at, message.length);
+    frames[at] = FINAL[kind];
+    at = writeLength(frames, at + 1, message.length);
     frames.set(message, at);
     at += message.length;
   }
@@ -113,15 +119,14 @@ function joinedFrames(messages: readonly Bytes[]): Buffer | null {
 }
 
 /** @returns where the payload begins. */
-function writeHeader(frames: Buffer, at: number, length: number): number {
-  frames[at] = FINAL_BINARY;
+function writeLength(frames: Buffer, at: number, length: number): number {
   if (length < 126) {
-    frames[at + 1] = length;
-    return at + 2;
+    frames[at] = length;
+    return at + 1;
   }
   // No longer one is joined than 16 bits can tell.
-  frames[at + 1] = 126;
-  return frames.writeUInt16BE(length, at + 2);
+  frames[at] = 126;
+  return frames.writeUInt16BE(length, at + 1);
 }
 
 function isServer(webSocket: WebSocket): boolean {

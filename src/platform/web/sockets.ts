@@ -1,8 +1,9 @@
 /** What a browser has: fetch and WebSocket, as a client. The rest says so. */
 
 import { type Bytes, concatAll } from '../../bytes/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
-import type { Pipe, PipeEvents, Sockets } from '../types.ts';
+import type { MessageKind, Pipe, PipeEvents, Sockets } from '../types.ts';
 
 export const sockets: Sockets = {
   bindDatagrams: () => unsupported('listen for datagrams'),
@@ -34,7 +35,7 @@ export const sockets: Sockets = {
     }
   },
 
-  connectChannel: (url, { timeout }) =>
+  connectChannel: (url, { timeout, messages = 'binary' }) =>
     new Promise((resolve, reject) => {
       const webSocket = new WebSocket(url);
       webSocket.binaryType = 'arraybuffer';
@@ -47,7 +48,7 @@ export const sockets: Sockets = {
       webSocket.onerror = () => fail('the connection failed');
       webSocket.onopen = () => {
         clearTimeout(timer);
-        resolve(webSocketPipe(webSocket));
+        resolve(webSocketPipe(webSocket, messages));
       };
     }),
 
@@ -66,7 +67,7 @@ async function readAnswer(answer: Response, maxAnswer: number): Promise<Bytes> {
   return concatAll(parts);
 }
 
-function webSocketPipe(webSocket: WebSocket): Pipe {
+function webSocketPipe(webSocket: WebSocket, kind: MessageKind): Pipe {
   const { hostname, port } = new URL(webSocket.url);
   return {
     remote: { host: hostname, port: Number(port) },
@@ -76,6 +77,7 @@ function webSocketPipe(webSocket: WebSocket): Pipe {
     start(events: PipeEvents) {
       webSocket.onmessage = (event: MessageEvent<unknown>) => {
         if (event.data instanceof ArrayBuffer) events.onData(new Uint8Array(event.data));
+        else if (kind === 'text' && typeof event.data === 'string') events.onData(encodeUtf8(event.data));
       };
       webSocket.onerror = null;
       webSocket.onclose = (event) =>
@@ -83,7 +85,7 @@ function webSocketPipe(webSocket: WebSocket): Pipe {
     },
     send(data) {
       if (webSocket.readyState !== WebSocket.OPEN) return;
-      for (const message of data) webSocket.send(message.slice());
+      for (const message of data) webSocket.send(kind === 'text' ? decodeUtf8(message) : message.slice());
     },
     // A browser can neither hold messages back nor tell when it has drained; its requests are few.
     pause() {},
