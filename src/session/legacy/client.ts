@@ -45,7 +45,7 @@ export class SickservClient implements AsyncDisposable {
    * `unprocessPayload` does for the answer; StatusError for a status of 400 and more, which is all that the original
    * says.
    */
-  send(
+  async send(
     payload: SickservPayload | ReadonlyMap<string | number, unknown>,
     { signal }: { signal?: AbortSignal } = {},
   ): Promise<SickservPayload> {
@@ -59,7 +59,7 @@ export class SickservClient implements AsyncDisposable {
    * @throws as `send` does; `invalid_key`, `invalid_option`. Then the server may have changed it all the same: ours
    * still takes the old one, the original does not.
    */
-  rekey(options: RekeyOptions = {}): Promise<void> {
+  async rekey(options: RekeyOptions = {}): Promise<void> {
     return this.#session.rekey(options, (wire) => this.#exchange(REKEY, wire));
   }
 

@@ -96,7 +96,7 @@ export class SickservWebSocketClient implements AsyncDisposable {
    * @throws SottoError `unreachable`, `timeout`, `closed` where the server refused; `invalid_key`, `invalid_option`. Then
    * the server may have changed it all the same: ours still takes the old one, the original does not.
    */
-  rekey(options: RekeyOptions = {}): Promise<void> {
+  async rekey(options: RekeyOptions = {}): Promise<void> {
     return this.#session.rekey(options, (wire) => this.#askForKey(wire));
   }
 
