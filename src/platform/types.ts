@@ -577,8 +577,12 @@ export interface HttpServerOptions extends BindOptions {
   /** Whether POSTs to this path are wanted; others get 404 before their body is read. */
   accepts(path: string): boolean;
   onPost(exchange: HttpExchange): void;
-  /** Whether pages of this origin may ask and open WebSockets; others get 403 and 404. Default all. */
-  acceptsOrigin?(origin: string): boolean;
+  /**
+   * Whether pages of this origin may ask and open WebSockets; others get 403 and 404. Default all.
+   *
+   * @param host what the page calls this server, as `host:port`.
+   */
+  acceptsOrigin?(origin: string, host: string): boolean;
   /** Who takes WebSockets at this path; null gives 404. */
   channelHandler(path: string): ((pipe: Pipe) => void) | null;
   onDrop(reason: string, remote: string): void;

@@ -419,6 +419,7 @@ describe('what a stranger meets', () => {
     assert.equal((await raw(`${server.url}/echo/x`, wire, { origin: page, method: 'OPTIONS' })).status, 403);
     assert.equal((await raw(`${open.url}/echo/x`, wire, { origin: page })).status, 200);
     assert.equal((await raw(`${open.url}/echo/x`, wire, { origin: 'https://evil.example' })).status, 403);
+    assert.equal((await raw(`${server.url}/echo/x`, wire, { origin: server.url })).status, 200);
     const refused = new WebSocket(`${server.url.replace('http', 'ws')}/echo/x`, { origin: page });
     const [error] = await once(refused, 'error');
     assert.match(String(error), /404/);

@@ -17,6 +17,7 @@ import type {
   HttpStreamLimits,
   HttpStreamOptions,
   MessageKind,
+  Pipe,
   Sockets,
 } from '../types.ts';
 import { closeServer, portOf } from './tcp.ts';
@@ -48,7 +49,8 @@ export const listenHttp: Sockets['listenHttp'] = async (options) => {
   return listen(server, {
     ...options,
     limits: { ...limits, maxMessage: limits.maxBody },
-    channelHandler: (path, origin) => (isRefused(origin, options) ? null : options.channelHandler(path)),
+    channelHandler: (path, _origin, incoming) =>
+      isRefused(incoming, options) ? null : options.channelHandler(path),
   });
 };
 
@@ -80,10 +82,17 @@ export function requestListener(
   return (incoming, response) => void takeStream(incoming, response, onRequest);
 }
 
+/** As of a server of streams, with the request itself for whoever looks at more of it. */
+type ChannelHandler = (
+  path: string,
+  origin: string | null,
+  incoming: IncomingMessage,
+) => ((pipe: Pipe) => void) | null;
+
 /** Takes WebSockets for a `node:http` server of somebody's; at a path that nobody wants, `onOther` is called. */
 export function upgradeListener(
   maxMessage: number,
-  channelHandler: HttpStreamOptions['channelHandler'],
+  channelHandler: ChannelHandler,
   onOther: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void,
   messages: MessageKind = 'binary',
 ): (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void {
@@ -94,7 +103,7 @@ export function upgradeListener(
     clientTracking: false,
   });
   return (incoming, socket, head) => {
-    const onPipe = channelHandler(pathOf(incoming), incoming.headers.origin ?? null);
+    const onPipe = channelHandler(pathOf(incoming), incoming.headers.origin ?? null, incoming);
     if (!onPipe) return onOther(incoming, socket, head);
     socket.on('error', () => {});
     webSockets.handleUpgrade(incoming, socket, head, (webSocket) => {
@@ -106,7 +115,8 @@ export function upgradeListener(
 /** What both kinds of server have in common. */
 async function listen(
   server: Server,
-  options: Pick<HttpStreamOptions, keyof BindOptions | 'channelHandler' | 'onDrop'> & {
+  options: Pick<HttpStreamOptions, keyof BindOptions | 'onDrop'> & {
+    readonly channelHandler: ChannelHandler;
     readonly messages?: MessageKind;
     readonly limits: Pick<HttpStreamLimits, 'maxConnections' | 'maxConnectionsPerHost' | 'maxMessage'>;
   },
@@ -169,7 +179,7 @@ async function answered(
 function takeRequest(incoming: IncomingMessage, response: ServerResponse, options: HttpServerOptions): void {
   incoming.on('error', () => {}); // the response's close tells
   const path = pathOf(incoming);
-  if (isRefused(incoming.headers.origin ?? null, options)) return finish(response, 403, {});
+  if (isRefused(incoming, options)) return finish(response, 403, {});
   if (incoming.method === 'OPTIONS') return finish(response, 204, PREFLIGHT);
   if (!options.accepts(path)) return finish(response, 404, CORS);
   if (incoming.method !== 'POST') return finish(response, 405, { ...CORS, allow: 'POST, OPTIONS' });
@@ -180,8 +190,9 @@ function takeRequest(incoming: IncomingMessage, response: ServerResponse, option
   });
 }
 
-function isRefused(origin: string | null, { acceptsOrigin }: HttpServerOptions): boolean {
-  return origin !== null && acceptsOrigin?.(origin) === false;
+function isRefused({ headers }: IncomingMessage, { acceptsOrigin }: HttpServerOptions): boolean {
+  const { origin, host = '' } = headers;
+  return origin !== undefined && acceptsOrigin?.(origin, host) === false;
 }
 
 /** The whole body, or null once it is longer than `max`. */

@@ -27,6 +27,8 @@ interface OwnKey {
   readonly key: string;
   /** The one that the answer went out under, until the client is heard under the new one: the answer may be lost. */
   readonly before: string | null;
+  /** Whether it has been heard under the one before since: it does not know the new one. */
+  readonly isBehind: boolean;
   readonly usedAt: number;
 }
 
@@ -51,9 +53,10 @@ export class KeyTable {
     return this.#own.size;
   }
 
-  /** What to send to this client under. */
+  /** What to send to this client under, if not in answer to something. */
   keyOf(sysid: string): string {
-    return this.#find(sysid)?.key ?? this.#initKey;
+    const own = this.#find(sysid);
+    return (own?.isBehind ? own.before : own?.key) ?? this.#initKey;
   }
 
   /** What a message of this client may be under, the likeliest first. */
@@ -66,7 +69,9 @@ export class KeyTable {
   /** A message of this client has opened under this key. */
   heard(sysid: string, key: string): void {
     const own = this.#find(sysid);
-    if (own) this.#set(sysid, { ...own, before: key === own.key ? null : own.before });
+    if (!own) return;
+    const isBehind = key !== own.key;
+    this.#set(sysid, { key: own.key, before: isBehind ? own.before : null, isBehind });
   }
 
   /**
@@ -83,7 +88,7 @@ export class KeyTable {
         `${this.#maxKeys} clients have keys of their own; no more are kept.`,
       );
     }
-    this.#set(sysid, { key, before });
+    this.#set(sysid, { key, before, isBehind: false });
   }
 
   #find(sysid: string): OwnKey | undefined {

@@ -40,8 +40,8 @@ export interface SickservServerOptions extends SickservOptions {
   /** Default 127.0.0.1. The original listens on 0.0.0.0. */
   readonly host?: string;
   /**
-   * Origins of pages that may ask, such as `https://app.example.com`, or `all`. Default none: the first key of many
-   * servers is known to everybody.
+   * Origins of pages that may ask, such as `https://app.example.com`, or `all`. Default none, since the first key of many
+   * servers is known to everybody. Who calls itself a page of this very server is let in: the original's client does.
    */
   readonly origins?: readonly string[] | 'all';
   readonly limits?: Partial<SickservLimits>;
@@ -79,7 +79,7 @@ export interface ResolvedServerOptions {
   readonly port: number;
   readonly host: string;
   readonly limits: SickservLimits;
-  readonly acceptsOrigin: (origin: string) => boolean;
+  readonly acceptsOrigin: (origin: string, host: string) => boolean;
   readonly log: Logger;
 }
 
@@ -89,8 +89,14 @@ export function resolveServerOptions(options: SickservServerOptions): ResolvedSe
   assertNumber(port, 'port', 0, 0xffff);
   const limits = { ...LIMITS, ...options.limits };
   for (const [name, value] of Object.entries(limits)) assertNumber(value, `limits.${name}`, 1);
-  const acceptsOrigin = (origin: string): boolean => origins === 'all' || origins.includes(origin);
+  const acceptsOrigin = (origin: string, host: string): boolean =>
+    origins === 'all' || origins.includes(origin) || isOwn(origin, host);
   return { initKey: requireKey(initKey), port, host, limits, acceptsOrigin, log };
+}
+
+function isOwn(origin: string, host: string): boolean {
+  const own = URL.parse(origin)?.host;
+  return own !== undefined && own === URL.parse(`http://${host}`)?.host;
 }
 
 export interface ResolvedClientOptions {
