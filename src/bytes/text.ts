@@ -44,8 +44,15 @@ export function encodeHex(bytes: Bytes): string {
 export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
   const digits = text.trim().split(/\s+/).flatMap(pairs).join('');
   const bytes = new Uint8Array(digits.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = (nibbleAt(digits, 2 * i) << 4) | nibbleAt(digits, 2 * i + 1);
   return bytes;
+}
+
+/** What one digit stands for; letters are in either case. */
+function nibbleAt(digits: string, at: number): number {
+  const code = digits.charCodeAt(at);
+  return (code & 0xf) + (code > 0x39 ? 9 : 0);
 }
 
 function pairs(word: string): string {
