@@ -26,7 +26,7 @@
  * rekey           {"key": KEY or "", "length": "16"} to the endpoint rekey; answered by {"key": NEW} under the old key
  * ```
  *
- * A dialect without a version sends what all its versions read, and reads text where it is UTF-8, else bytes.
+ * A dialect without a version takes what its last version takes, and reads text where it is UTF-8, else bytes.
  *
  * Nothing is authenticated, and two messages under one key give each other away. Source: specs/sickserv.md.
  */

@@ -128,7 +128,13 @@ describe('the packed package', () => {
     assert.match(run(sotto, ['keygen', 'my.key']), /sotto1/);
   });
 
-  for (const entry of ['sotto/pssst', 'sotto/request', 'sotto/pubsub', 'sotto/pubsub/wire']) {
+  for (const entry of [
+    'sotto/pssst',
+    'sotto/request',
+    'sotto/pubsub',
+    'sotto/pubsub/wire',
+    'sotto/session/sickserv',
+  ]) {
     test(`${entry} is fit for browsers`, async () => {
       const { outputFiles } = await build({
         stdin: { contents: `export * from '${entry}';`, resolveDir: folder },

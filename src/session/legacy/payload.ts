@@ -23,8 +23,8 @@ export interface PayloadOptions extends Pick<LegacyOptions, 'legacy'> {
   /** `lz4` as 0.0.1 to 0.0.5 speak, `plain` as all later ones; the wire does not say which. */
   readonly dialect: SickservDialect;
   /**
-   * Does just as this version does: what it sends, and what values come back as. Default: what all versions of the
-   * dialect read is sent, and a value comes back as text where it is UTF-8, else as bytes.
+   * Does just as this version does: what it takes, and what values come back as. Default: what the last version of the
+   * dialect takes, and a value comes back as text where it is UTF-8, else as bytes.
    */
   readonly version?: SickservVersion;
   /** The longest JSON of a payload, bytes; bounds what LZ4 may expand to. Default 1 MiB. */
