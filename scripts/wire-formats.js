@@ -30,6 +30,8 @@ ${sections.join('\n')}
   \`tcpport\` from 1 to 65535 is dropped, by TCP too. On a stream a frame ends after 6 + H + B bytes, whatever follows.
 - **Files between peers**: \`/sotto/files/offer\`, \`done\` and \`cancel\` are sealed messages (src/peers/files/offers.ts); the bytes come by
   a stream under keys from two ephemeral ones that the offer and its answer bear (src/envelope/file-stream.ts).
+- **sickserv, what is taken**: keys of 1 to 1024 characters; JSON within the bounds of STP; of what follows an LZ4 frame
+  nothing. The key from before a rekey is taken until the new one is heard. Made: 12 random hex digits for a sysid.
 - **Keys as text**: bech32m, \`sotto1…\` for X25519, \`sottopq1…\` for the hybrid key.
 `;
 

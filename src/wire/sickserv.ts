@@ -186,7 +186,7 @@ export function encryptSickserv(text: string, key: string, { rc4 }: SickservCode
 
 /** @throws SottoError `invalid_text`, `decrypt_failed`, `invalid_key`. */
 export function decryptSickserv(wire: string, key: string, { rc4 }: SickservCodecs): string {
-  if (wire.length % 2 !== 0 || /[^0-9A-Fa-f]/.test(wire)) {
+  if (typeof wire !== 'string' || wire.length % 2 !== 0 || /[^0-9A-Fa-f]/.test(wire)) {
     throw new SottoError('invalid_text', 'A message of sickserv is an even number of hexadecimal digits.');
   }
   const bytes = rc4(keyBytes(key), decodeHex(wire));
@@ -199,7 +199,9 @@ export function decryptSickserv(wire: string, key: string, { rc4 }: SickservCode
 
 /** @throws SottoError `invalid_key` for a key without a character, which no version can use. */
 function keyBytes(key: string): Bytes {
-  if (key === '') throw new SottoError('invalid_key', 'A key of sickserv has one character or more.');
+  if (typeof key !== 'string' || key === '') {
+    throw new SottoError('invalid_key', 'A key of sickserv is text of one character or more.');
+  }
   return Uint8Array.from(
     [...key].slice(0, MOST_OF_KEY),
     (character) => (character.codePointAt(0) ?? 0) & 0xff,

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { sockets as webSockets } from '../../src/platform/web/sockets.ts';
 import {
   processPayload,
   SickservClient,
@@ -461,6 +462,27 @@ describe('what a stranger meets', () => {
 });
 
 describe('being a client', () => {
+  test('a browser has what it takes for the plain dialect', async () => {
+    await using server = await startServer('plain');
+    const url = `${server.url.replace('http', 'ws')}/echo/x`;
+    const pipe = await webSockets.connectChannel(url, {
+      maxMessage: 10_000,
+      timeout: 5000,
+      messages: 'text',
+    });
+    const answers = new Journal<string>();
+    pipe.start({
+      onData: (answer) => answers.add(Buffer.from(answer).toString()),
+      onDrain: () => {},
+      onClose: () => answers.add('closed'),
+    });
+    const wire = processPayload(initKey, { a: 'b' }, { dialect: 'plain', legacy: true });
+    pipe.send([Buffer.from(wire)]);
+    assert.equal(await answers.until('the answer', () => true), wire);
+    pipe.end();
+    await answers.until('the end', (each) => each === 'closed');
+  });
+
   test('nobody is there, nobody answers, nobody waits any more', async () => {
     const server = await startServer('plain');
     server.on('silent', () => new Promise(() => {}));

@@ -1,11 +1,11 @@
 /** Rows as Python's csv module reads them, and its json module JSON: one child process is asked everything. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
 import { endOfRow, readRow, rowAt } from '../../src/lookup/table/csv.ts';
+import { askPython } from '../support/ask-python.ts';
 
 const SEED = 20261121;
 
@@ -45,17 +45,7 @@ test('any text gives the rows that Python reads', () => {
   const samples = fc
     .sample(texts, { seed: SEED, numRuns: 5000 })
     .filter(([text]) => text.isWellFormed() && !text.includes('\0'));
-  const { stdout, status, stderr } = spawnSync('python3', ['-c', PYTHON], {
-    input: samples.map((sample) => JSON.stringify(sample)).join('\n'),
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  assert.equal(status, 0, stderr);
-  const expected = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as string[][] | string);
-  assert.equal(expected.length, samples.length);
+  const expected = askPython(PYTHON, samples);
   for (const [index, [text, delimiter]] of samples.entries()) {
     assert.deepEqual(rowsOf(text, delimiter), expected[index], JSON.stringify([text, delimiter]));
   }

@@ -1,13 +1,13 @@
 /** Base64, JSON and RC4 of sickserv as Python has them, beyond the vectors: one child process is asked everything. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeHex } from '../../src/bytes/text.ts';
 import { codecs, processPayload } from '../../src/session/legacy/payload.ts';
 import { decodePythonBase64, encodePythonBase64 } from '../../src/wire/python-base64.ts';
 import { encryptSickserv } from '../../src/wire/sickserv.ts';
+import { askPython } from '../support/ask-python.ts';
 
 const SEED = 20261121;
 const RUNS = 3000;
@@ -50,18 +50,10 @@ for line in sys.stdin:
 `;
 
 function python(job: string, questions: readonly unknown[]): unknown[] {
-  const { stdout, status, stderr } = spawnSync('python3', ['-c', PYTHON], {
-    input: questions.map((question) => JSON.stringify([job, question])).join('\n'),
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  assert.equal(status, 0, stderr);
-  const answers = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as unknown);
-  assert.equal(answers.length, questions.length);
-  return answers;
+  return askPython(
+    PYTHON,
+    questions.map((question) => [job, question]),
+  );
 }
 
 function sample<T>(arbitrary: fc.Arbitrary<T>): T[] {

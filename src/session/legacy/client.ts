@@ -8,6 +8,12 @@ import { type SickservClientOptions, splitEndpoint } from './options.ts';
 
 const FAILED = 400;
 const CONTENT_TYPE = 'text/plain';
+const WHY: Readonly<Record<number, string>> = {
+  404: 'it has no such endpoint',
+  413: 'the payload is too long for it',
+  500: 'it could not open the payload (another key or dialect?), or its handler failed',
+  503: 'it is too busy',
+};
 
 /**
  * Asks a server of sickserv over HTTP. Nothing on this wire is safe: see docs/sickserv.md.
@@ -96,9 +102,6 @@ export class SickservClient implements AsyncDisposable {
 }
 
 function refused(url: string, status: number): StatusError {
-  const why =
-    status === 500
-      ? 'it could not open the payload (another key or dialect), or its handler failed'
-      : 'is there such an endpoint?';
+  const why = WHY[status] ?? 'it gives no reason';
   return new StatusError(status, `${url} answered with status ${status}: ${why}.`);
 }

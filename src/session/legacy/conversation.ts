@@ -20,6 +20,7 @@ export class Conversation {
   readonly #waiting: Bytes[] = [];
   readonly #gone = new AbortController();
   #isBusy = false;
+  #isOver = false;
 
   /** @param maxUnread bytes that may wait for the other end to read. */
   constructor(pipe: Pipe, maxUnread: number, events: ConversationEvents) {
@@ -36,13 +37,14 @@ export class Conversation {
   start(): void {
     this.#pipe.start({
       onData: (message) => {
+        if (this.#isOver) return;
         this.#waiting.push(message);
         if (this.#waiting.length >= MOST_WAITING) this.#pipe.pause();
         if (!this.#isBusy) void this.#work();
       },
       onDrain: () => {},
       onClose: () => {
-        this.#waiting.length = 0;
+        this.#stop();
         this.#gone.abort();
         this.#events.onEnd();
       },
@@ -71,9 +73,16 @@ export class Conversation {
         await this.#events.onMessage(next);
         if (this.#waiting.length === 0) this.#pipe.resume();
       }
-      this.#isBusy = false;
     } catch {
-      this.end(); // and stays busy: nothing more is handled
+      this.#stop();
+      this.end();
     }
+    this.#isBusy = false;
+  }
+
+  /** Nothing more is handled. */
+  #stop(): void {
+    this.#isOver = true;
+    this.#waiting.length = 0;
   }
 }
