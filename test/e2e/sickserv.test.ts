@@ -352,6 +352,18 @@ describe('versions', () => {
     });
   }
 
+  for (const version of ['0.0.3', '0.0.5'] as const) {
+    test(`${version} on both ends, its values and its keys`, async () => {
+      await using server = await startServer('lz4', { version });
+      await using client = httpClient(server, 'lz4', { version });
+      for (const options of [{}, { length: 300 }, { key: 'ключ 🔑' }]) {
+        await client.rekey(options);
+        const { text } = await client.send({ endpoint: 'echo', text: 'naïve' });
+        assert.deepEqual(text, version === '0.0.3' ? new Uint8Array(Buffer.from('naïve')) : 'naïve');
+      }
+    });
+  }
+
   test('0.0.1 has no sysid and one key for all', async () => {
     await using server = await startServer('lz4');
     const as = { version: '0.0.1' } as const;

@@ -1,6 +1,7 @@
 /** The keys of a server's clients, and new ones. */
 
 import { primitives } from '#crypto';
+import { decodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { SickservPayload } from '../../wire/sickserv.ts';
 
@@ -168,10 +169,13 @@ export function requireKey(key: string): string {
   throw new SottoError('invalid_key', `A key of sickserv is text of 1 to ${MAX_KEY} characters.`);
 }
 
-/** Null for what is no text; 0.0.1 to 0.0.3 read all values as bytes. */
+/** Null for what is no text, which 0.0.1 to 0.0.3 read as bytes like all values. */
 function textOf(value: SickservPayload[string] | undefined): string | null {
-  if (value instanceof Uint8Array) return new TextDecoder('latin1').decode(value);
-  return typeof value === 'string' ? value : null;
+  try {
+    return value instanceof Uint8Array ? decodeUtf8(value) : typeof value === 'string' ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 function isLength(length: number): boolean {
