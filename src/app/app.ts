@@ -10,9 +10,9 @@ import { NO_PARAMS, type ParamsOf, Router } from './router.ts';
 import { validated } from './schema.ts';
 
 /** Answers a message: the returned value is the reply's; `undefined` leaves `ctx.reply` as the handler set it. */
-export type Handler<Params = Readonly<Record<string, string>>, Body = unknown> = (
+export type Handler<Params = Readonly<Record<string, string>>, Body = unknown, Value = unknown> = (
   ctx: Context<Params, Body>,
-) => unknown;
+) => Value;
 
 /** Runs around every message: `(ctx, next) => Promise<void>`. An async one must await or return `next()`. */
 export type Middleware = Layer<Context>;
@@ -37,22 +37,42 @@ export interface RouteOptions<Schema extends StandardSchemaV1 | undefined = unde
   readonly maxBody?: number;
 }
 
+/** What a handler is given. */
 type BodyOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown;
 
-export interface App {
+/** What a caller sends: the schema has not converted it yet. */
+type SentBodyOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : unknown;
+
+/** What a caller gets; of `any`, which would switch the caller's checks off, nothing is known. */
+type ValueOf<Returned> = unknown extends Returned ? unknown : Awaited<Returned>;
+
+/** One more route. One whose text is made when the program runs (`string`, `/${string}`) is unknown to the compiler. */
+type Added<Route extends string, Schema, Returned> =
+  Record<never, unknown> extends Record<Route, unknown>
+    ? unknown
+    : Record<Route, { readonly body: SentBodyOf<Schema>; readonly value: ValueOf<Returned> }>;
+
+/**
+ * `Routes` is what the compiler knows of the routes: for each its text, what a caller sends and what it gets. An app
+ * with routes fits wherever an `App` is asked for.
+ */
+export interface App<Routes = unknown> {
+  /** For types alone: never there when it runs. */
+  readonly '~routes'?: Routes;
   /** Adds a middleware; it also sees messages that no route fits. */
-  use(middleware: Middleware): App;
+  use(middleware: Middleware): App<Routes>;
   /**
-   * Adds a route: `/echo`, `/weather/:city`, `/files/*`.
+   * Adds a route: `/echo`, `/weather/:city`, `/files/*`. The type of what is returned knows it, that of this app does
+   * not: chain the calls.
    *
    * @throws SottoError `invalid_route` for a pattern that cannot be or is taken, `invalid_argument` for a handler
    * or schema that is none, `invalid_option` for a limit out of its range.
    */
-  on<const Route extends string, Schema extends StandardSchemaV1 | undefined = undefined>(
+  on<const Route extends string, Schema extends StandardSchemaV1 | undefined = undefined, Returned = unknown>(
     route: Route,
-    handler: Handler<ParamsOf<Route>, BodyOf<Schema>>,
+    handler: Handler<ParamsOf<Route>, BodyOf<Schema>, Returned>,
     options?: RouteOptions<Schema>,
-  ): App;
+  ): App<Routes & Added<Route, Schema, Returned>>;
   /** Answers one message. Never rejects: what goes wrong is a reply with a status. */
   dispatch(message: InboundMessage): Promise<Reply>;
   /** Whether the route that fits was declared `once`. */
@@ -108,7 +128,7 @@ class RoutedApp implements App {
     this.#fallback = handler ? this.#entry(handler, {}) : null;
   }
 
-  use(middleware: Middleware): App {
+  use(middleware: Middleware): this {
     if (typeof middleware !== 'function') {
       throw new SottoError('invalid_argument', 'A middleware must be a function.');
     }
@@ -117,7 +137,7 @@ class RoutedApp implements App {
     return this;
   }
 
-  on(route: string, handler: unknown, options: RouteOptions<StandardSchemaV1 | undefined> = {}): App {
+  on(route: string, handler: unknown, options: RouteOptions<StandardSchemaV1 | undefined> = {}): this {
     if (typeof handler !== 'function') {
       throw new SottoError('invalid_argument', `The handler of "${route}" must be a function.`);
     }

@@ -110,12 +110,13 @@ export class Lookup<Files extends FileDescriptions = FileDescriptions> implement
 
   /**
    * Adds its routes to an app: `/lookup` answers queries, `/lookup/set` writes a row, `/lookup/watch` waits for one to
-   * change, `/lookup/status` tells how the files are.
+   * change, `/lookup/status` tells how the files are. The app's type keeps the routes
+   * it knows, without these.
    *
    * @param prefix in place of `/lookup`.
    * @throws SottoError `invalid_route` where a route is taken.
    */
-  mount(app: App, prefix = '/lookup'): App {
+  mount<Routes>(app: App<Routes>, prefix: string = '/lookup'): App<Routes> {
     const { schema } = this.#options;
     return app
       .on(prefix, (ctx) => this.#answer(ctx), schema === undefined ? {} : { schema })

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { hybridPublicKeyOf } from '../../src/envelope/hybrid-identity.ts';
 import { PssstClient } from '../../src/envelope/pssst.ts';
 import {
+  type App,
   CipherSuite,
   createApp,
   Identity,
@@ -37,7 +38,7 @@ function testApp() {
     });
 }
 
-function start(options: Partial<RequestServerOptions> = {}, app = testApp()): Promise<RequestServer> {
+function start(options: Partial<RequestServerOptions> = {}, app: App = testApp()): Promise<RequestServer> {
   return RequestServer.start(app, { identity, listen: LOCAL, ...options });
 }
 
@@ -51,7 +52,7 @@ function client(
 /** UDP and TCP on one port, as people set a server up. */
 async function startPaired(
   options: Partial<RequestServerOptions> = {},
-  app = testApp(),
+  app: App = testApp(),
 ): Promise<RequestServer> {
   for (;;) {
     const probe = await start({ listen: 'tcp://127.0.0.1:0' });
