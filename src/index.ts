@@ -19,6 +19,16 @@ export type {
   Sender,
 } from './app/message.ts';
 export type { ParamsOf } from './app/router.ts';
+export {
+  type Asker,
+  createClient,
+  type PushAsker,
+  type StreamAsker,
+  type TypedClient,
+  type TypedPushClient,
+  type TypedStreamClient,
+  type WaitOptions,
+} from './app/typed-client.ts';
 export { type ErrorCode, SottoError, StatusError } from './errors.ts';
 export { Identity } from './keys/identity.ts';
 export type { KeyLike } from './keys/key-like.ts';

@@ -2,6 +2,7 @@
 
 export type { App, Handler } from '../app/app.ts';
 export { createApp } from '../app/app.ts';
+export { createClient, type TypedClient } from '../app/typed-client.ts';
 export { SottoError, StatusError } from '../errors.ts';
 export { Identity } from '../keys/identity.ts';
 export type { KeyLike } from '../keys/key-like.ts';
