@@ -476,6 +476,8 @@ export interface MulticastSocket extends BoundSocket {
   readonly unicastPort: number;
   /** To the groups, by every interface. Does not throw and does not wait. */
   send(datagram: Bytes): void;
+  /** As `send`; resolves with what the system said against it at each interface: a code such as `EPERM`, or null. */
+  sendTold(datagram: Bytes): Promise<readonly (InterfaceAddress & { readonly error: string | null })[]>;
   /** From `unicastPort`, to an address as text. Does not throw and does not wait. */
   sendTo(datagram: Bytes, to: SocketAddress): void;
   /** Looks for changed interfaces at once. Never rejects. */

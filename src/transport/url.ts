@@ -59,6 +59,12 @@ export function formatAddress({ host, port }: { readonly host: string; readonly 
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** The host of what {@link formatAddress} has made; empty for anything else. */
+export function hostIn(address: string): string {
+  const [, ipv6, other = ''] = /^(?:\[(.+)\]|([^:]+)):\d+$/.exec(address) ?? [];
+  return ipv6 ?? other;
+}
+
 /**
  * What limits by address count as one host: an IPv4 address, or the first 64 bits of an IPv6 address, which is the
  * least that one subscriber is given.

@@ -4,7 +4,7 @@ import { backoffDelay } from '../../src/transport/backoff.ts';
 import { onePacketPipe, type PacketReader } from '../../src/transport/one-packet-pipe.ts';
 import { PipeConnections } from '../../src/transport/pipe-listener.ts';
 import { RateLimiter } from '../../src/transport/rate-limiter.ts';
-import { formatUrl, limitedHost, parseUrl } from '../../src/transport/url.ts';
+import { formatAddress, formatUrl, hostIn, limitedHost, parseUrl } from '../../src/transport/url.ts';
 import { pipePair } from '../support/pipe-pair.ts';
 
 describe('URLs', () => {
@@ -125,4 +125,11 @@ describe('a packet over a slow line', () => {
     assert.match(await dribbled(1), /^(packet|idle)_timeout$/);
     assert.match(await dribbled(), /^(packet|idle)_timeout$/);
   });
+});
+
+test('the host of an address as it is written for people', () => {
+  for (const host of ['10.0.0.2', '::1', '::ffff:10.0.0.2', 'fe80::1%eth0']) {
+    assert.equal(hostIn(formatAddress({ host, port: 57_001 })), host);
+  }
+  for (const text of ['', '10.0.0.2', 'fe80::1:5', ':5', '[::1]']) assert.equal(hostIn(text), '');
 });

@@ -2,6 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import type { Bytes } from '../../bytes/bytes.ts';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Family, LocalInterface } from './interfaces.ts';
 
@@ -62,6 +63,24 @@ export function attempt(work: () => void): string | null {
     work();
     return null;
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    return codeIn(error);
   }
+}
+
+/** Sends, and what the system said against that; null for nothing. */
+export function sendTold(
+  socket: Socket,
+  datagram: Bytes,
+  { port, to }: { readonly port: number; readonly to: string },
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const said = attempt(() =>
+      socket.send(datagram, port, to, (error) => resolve(error ? codeIn(error) : null)),
+    );
+    if (said !== null) resolve(said);
+  });
+}
+
+function codeIn(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

@@ -24,7 +24,7 @@ import type {
 } from '../types.ts';
 import { type Family, type LocalInterface, localInterfaces, Neighbourhood } from './interfaces.ts';
 import { familyOf, requireFamily, requireTtl } from './multicast-options.ts';
-import { attempt, openSocket, sendBy, told } from './multicast-sockets.ts';
+import { attempt, openSocket, sendBy, sendTold, told } from './multicast-sockets.ts';
 
 /** The longest payload of UDP over IPv4, bytes. */
 const MAX_DATAGRAM = 65_507;
@@ -95,6 +95,15 @@ class Multicast implements MulticastSocket {
     for (const { socket } of this.#stations.values()) {
       for (const group of this.#settings.groups) attempt(() => socket.send(datagram, this.port, group));
     }
+  }
+
+  sendTold(datagram: Bytes): ReturnType<MulticastSocket['sendTold']> {
+    const { groups } = this.#settings;
+    const sent = [...this.#stations.values()].map(async ({ where: { name, address }, socket }) => {
+      const said = await Promise.all(groups.map((to) => sendTold(socket, datagram, { port: this.port, to })));
+      return { name, address, error: said.find((code) => code !== null) ?? null };
+    });
+    return Promise.all(sent);
   }
 
   sendTo(datagram: Bytes, { host, port }: SocketAddress): void {
