@@ -26,8 +26,8 @@ export interface DoorOptions {
   readonly identity: Identity;
   readonly header: OwnHeader;
   readonly allow: (key: PublicKey | null) => boolean;
-  /** A frame that is not sealed; resolves once it has been dealt with, when its connection ends. */
-  readonly onPlain: (frame: StpFrame, arrival: Arrival) => Promise<void>;
+  /** A frame that is not sealed; resolves once it has been dealt with, when what is to go back ends its connection. */
+  readonly onPlain: (frame: StpFrame, arrival: Arrival) => Promise<Bytes>;
   /** Takes over a connection that brings a file; null where none of that id is awaited. */
   readonly onStream: (id: Bytes, pipe: Pipe) => PipeEvents | null;
   readonly counters: Counters;
@@ -123,8 +123,7 @@ export class Door {
     if (frame.header.namespace === SEALED_NAMESPACE) {
       return this.#sealed.answer(new SealedArrival(arrival, frame.body, this.#options.header));
     }
-    await this.#options.onPlain(frame, arrival);
-    arrival.reply(EMPTY); // the end of the connection is the receipt
+    arrival.reply(await this.#options.onPlain(frame, arrival)); // the end of the connection is the receipt
   }
 
   #drop(arrival: Arrival, reason: string): void {

@@ -9,10 +9,11 @@ import type { Logger } from '../app/message.ts';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import type { GroupSeal } from '../envelope/group.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
-import type { DatagramSender, InterfaceAddress, MulticastSocket } from '../platform/types.ts';
+import type { DatagramSender, InterfaceAddress, MulticastSocket, SocketAddress } from '../platform/types.ts';
 import type { Counters } from '../sealed/counters.ts';
 import { RateLimiter } from '../transport/rate-limiter.ts';
 import { limitedHost } from '../transport/url.ts';
+import { DOCTOR_NAMESPACE } from '../wire/peers-doctor.ts';
 import {
   decodeStpFrame,
   encodeStpBody,
@@ -22,9 +23,9 @@ import {
   type StpFrame,
 } from '../wire/stp.ts';
 import type { PeerEvents } from './events.ts';
-import type { ResolvedPeerNodeOptions } from './options.ts';
+import { DEFAULTS, type ResolvedPeerNodeOptions } from './options.ts';
 import { ANNOUNCE_NAMESPACE, GROUP_NAMESPACE, type OwnFrames } from './own-frames.ts';
-import type { Place } from './peer.ts';
+import { type Place, placeIn } from './peer.ts';
 import type { DropReason, PeerRoad, Probe } from './peer-event.ts';
 import type { PeerProof, PeerTable } from './peer-table.ts';
 import { Seen } from './seen.ts';
@@ -46,6 +47,8 @@ export interface NeighbourhoodOptions {
   readonly onQuestion: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
   /** A place that multicast does not reach is to hear of us. */
   readonly onStatic: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
+  /** A trace of `sotto doctor peers` came; returns whether its sender should be greeted. */
+  readonly onTrace: (frame: StpFrame, from: DatagramSender) => boolean;
 }
 
 export interface Broadcast {
@@ -56,9 +59,9 @@ export interface Broadcast {
 }
 
 /** The group beside that of the originals, for Sotto nodes alone. */
-const IPV6_GROUP = 'ff12::5354';
+export const IPV6_GROUP = 'ff12::5354';
 /** Of the first STP programs; the later ones have the group that is the default. */
-const SEED_GROUP = '239.192.1.107';
+export const SEED_GROUP = '239.192.1.107';
 /** After the start and after each change of interfaces, ms: datagrams get lost. */
 const FIRST_ANNOUNCEMENTS = [0, 250, 1000];
 /** Datagrams a second from one host, and at once. */
@@ -87,7 +90,6 @@ const UNWANTED: ReadonlySet<DropReason> = new Set([
 ]);
 /** Originals are asked as often as they ask, ms. */
 const QUESTION_EVERY = 180_000;
-const DEFAULT_TCP_PORT = 57_001;
 const ALL = 'all';
 
 export class Neighbourhood {
@@ -103,6 +105,8 @@ export class Neighbourhood {
   readonly #greetings = new RateLimiter(GREETING_RATE, GREETING_BURST);
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #sockets: readonly MulticastSocket[] = [];
+  /** Of the interfaces that each family has now. */
+  readonly #addresses = new Map<string, readonly string[]>();
   #announcedAt = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
   #hasWarnedOfTwin = false;
@@ -128,6 +132,10 @@ export class Neighbourhood {
         ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
         onDatagram: (datagram, from) => this.#take(datagram, from),
         onInterfaces: (current) => {
+          this.#addresses.set(
+            String(group),
+            current.map(({ address }) => address),
+          );
           this.#announceSoon();
           follow(current);
         },
@@ -150,7 +158,7 @@ export class Neighbourhood {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    if (this.#sockets.length > 0) this.#send(this.#announcement({ bye: true }));
+    if (this.#sockets.length > 0) this.#send(this.announcement({ bye: true }));
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 
@@ -163,6 +171,23 @@ export class Neighbourhood {
     this.#send(frame);
   }
 
+  /** To one address alone. */
+  sendTo(frame: Bytes, to: SocketAddress): void {
+    this.#sockets[to.host.includes(':') ? 1 : 0]?.sendTo(frame, to);
+  }
+
+  /** What everybody hears of this node; of a hidden one, the group alone. */
+  announcement(more: { readonly bye?: boolean } = {}): Bytes {
+    const { frames, seal, options } = this.#context;
+    const frame = frames.plain(ANNOUNCE_NAMESPACE, EMPTY, more);
+    return seal && options.hidden ? frames.sealed(seal, frame) : frame;
+  }
+
+  /** By which this node multicasts now. */
+  get addresses(): readonly string[] {
+    return [...this.#addresses.values()].flat();
+  }
+
   /** A frame that came by TCP. */
   heardByTcp(frame: StpFrame, host: string): 'heard' | 'dropped' {
     return this.#hear(frame, host, 'tcp');
@@ -170,12 +195,8 @@ export class Neighbourhood {
 
   /** By TCP, which also tells who is there: it answers by an announcement of its own, or asks. */
   #callStatic(text: string): void {
-    const at = text.lastIndexOf(':');
-    const isIpv6 = text.includes(':') && text.indexOf(':') !== at && !text.startsWith('[');
-    const hasPort = at > 0 && !isIpv6;
-    const host = (hasPort ? text.slice(0, at) : text).replace(/^\[|\]$/g, '');
-    const tcpPort = hasPort ? Number(text.slice(at + 1)) : DEFAULT_TCP_PORT;
-    this.#context.onStatic({ host, tcpPort });
+    const { host, tcpPort } = placeIn(text);
+    this.#context.onStatic({ host, tcpPort: tcpPort ?? DEFAULTS.tcpPort });
   }
 
   #tick(): void {
@@ -206,14 +227,8 @@ export class Neighbourhood {
 
   #announce(): void {
     this.#announcedAt = performance.now();
-    this.#send(this.#announcement());
+    this.#send(this.announcement());
     for (const place of this.#context.options.staticPeers) this.#callStatic(place);
-  }
-
-  #announcement(more: { readonly bye?: boolean } = {}): Bytes {
-    const { frames, seal, options } = this.#context;
-    const frame = frames.plain(ANNOUNCE_NAMESPACE, EMPTY, more);
-    return seal && options.hidden ? frames.sealed(seal, frame) : frame;
   }
 
   #send(frame: Bytes): void {
@@ -232,6 +247,7 @@ export class Neighbourhood {
     const isSealed = frame.header.namespace === GROUP_NAMESPACE;
     const inner = isSealed ? this.#openOfGroup(frame.body, from) : frame;
     if (!inner) return;
+    if (inner.header.namespace === DOCTOR_NAMESPACE) return this.#takeTrace(inner, from);
     if (inner.header.session === frames.session) return; // our own, come back
     if (this.#hear(inner, from.host, 'multicast', from) === 'dropped') return;
     const remote = `${from.host}:${from.port}`;
@@ -260,6 +276,10 @@ export class Neighbourhood {
         counters.add(seal ? 'group_unopened' : 'group_unknown');
         return null;
     }
+  }
+
+  #takeTrace(frame: StpFrame, from: DatagramSender): void {
+    if (this.#context.onTrace(frame, from)) this.#greet(from, frame.header.udpport);
   }
 
   #hear(
@@ -296,9 +316,7 @@ export class Neighbourhood {
 
   #greet(from: DatagramSender, udpPort: number | undefined): void {
     if (udpPort === undefined || !this.#greetings.take(ALL)) return;
-    const frame = this.#announcement();
-    const isIpv6 = from.host.includes(':');
-    this.#sockets[isIpv6 ? 1 : 0]?.sendTo(frame, { host: from.host, port: udpPort });
+    this.sendTo(this.announcement(), { host: from.host, port: udpPort });
   }
 
   #answerQuestion({ header: { tcpport } }: StpFrame, host: string): void {

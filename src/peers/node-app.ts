@@ -11,7 +11,7 @@ import { LETTER_ROUTE, letterIn } from './messages.ts';
 import { type PeerId, peerIdOf } from './peer.ts';
 
 /** Answers one of the node's own routes; what it throws is a status. */
-export type OwnHandler = (body: unknown, from: PeerId) => unknown;
+export type OwnHandler = (body: unknown, from: PeerId, remote: string) => unknown;
 
 const OWN_ROUTES = '/sotto/';
 /** Letters that are known again. */
@@ -42,11 +42,11 @@ export class NodeApp implements Dispatcher {
     return this.#app.dispatch(provenByPeer(message));
   }
 
-  async #answer({ route, body }: InboundMessage, from: PeerId): Promise<Reply> {
+  async #answer({ route, body, remote }: InboundMessage, from: PeerId): Promise<Reply> {
     const handler = this.#own.get(route);
     if (!handler) return refusal(NOT_FOUND, 'There is no such route.');
     try {
-      return { status: OK, value: await handler(body, from), representation: 'auto' };
+      return { status: OK, value: await handler(body, from, remote ?? ''), representation: 'auto' };
     } catch (error) {
       const status = error instanceof StatusError ? error.status : STATUS.handlerFailed;
       return refusal(status, messageOf(error));

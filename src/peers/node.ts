@@ -1,14 +1,18 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import type { App } from '../app/app.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { encodeHex } from '../bytes/text.ts';
 import { GroupSeal } from '../envelope/group.ts';
 import { SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
 import type { Arrival } from '../transport/transport.ts';
+import { hostIn } from '../transport/url.ts';
+import { DOCTOR_NAMESPACE } from '../wire/peers-doctor.ts';
 import { encodeStpBody, type StpFrame } from '../wire/stp.ts';
 import { Publication } from './dns-sd/publication.ts';
+import { DoctorDesk } from './doctor/desk.ts';
 import { Door } from './door.ts';
 import { PeerEvents } from './events.ts';
 import { FileReceiver } from './files/receiver.ts';
@@ -62,6 +66,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #door: Door;
   readonly #neighbourhood: Neighbourhood;
   #publication: Publication | null = null;
+  readonly #desk: DoctorDesk;
   #timer: ReturnType<typeof setInterval> | null = null;
   #closed: Promise<void> | null = null;
 
@@ -140,7 +145,10 @@ export class PeerNode implements AsyncDisposable {
       onBroadcast: (broadcast) => this.#takeBroadcast(broadcast),
       onQuestion: (place) => void this.#plain.answerQuestion(place),
       onStatic: (place) => void this.#plain.announceTo(place, ANNOUNCE_NAMESPACE),
+      onTrace: (frame, from) => this.#desk.hear(frame, from),
     });
+    const [node, roads, counters] = [options, this.#neighbourhood, this.#counters];
+    this.#desk = new DoctorDesk({ node, frames: this.#frames, seal: this.#seal, roads, counters });
     this.#events.on('verified', ({ peer }) => this.#messages.deliver(peer.id));
     this.#events.on('address-changed', ({ peer }) => this.#messages.deliver(peer.id));
   }
@@ -295,6 +303,7 @@ export class PeerNode implements AsyncDisposable {
   #ownRoutes(): ReadonlyMap<string, OwnHandler> {
     return new Map<string, OwnHandler>([
       [HELLO_ROUTE, () => ownHello(this.#options, this.#frames)],
+      [DOCTOR_NAMESPACE, (body, asker, remote) => this.#desk.answer(body, asker, hostIn(remote))],
       ...(this.#files?.handlers ?? []),
     ]);
   }
@@ -314,11 +323,15 @@ export class PeerNode implements AsyncDisposable {
     return proofIn(await this.#messages.askAt({ publicKey, place }, HELLO_ROUTE, hello), place);
   }
 
-  async #takePlain(frame: StpFrame, arrival: Arrival): Promise<void> {
+  /** @returns what goes back: nothing, but to a doctor. */
+  async #takePlain(frame: StpFrame, arrival: Arrival): Promise<Bytes> {
+    if (frame.header.namespace === DOCTOR_NAMESPACE)
+      return this.#desk.hearByTcp(frame, hostIn(arrival.remote));
     const heard = this.#neighbourhood.heardByTcp(frame, arrival.host);
-    if (heard === 'dropped') return;
-    if (!this.#options.legacy) return this.#counters.add('plain_refused');
-    await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
+    if (heard === 'dropped') return EMPTY;
+    if (!this.#options.legacy) this.#counters.add('plain_refused');
+    else await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
+    return EMPTY;
   }
 
   #takeBroadcast({ frame, remote, isSealed }: Broadcast): void {

@@ -58,6 +58,9 @@ export interface PeerNodeOptions {
   readonly log?: Logger;
 }
 
+/** Of the later STP programs. */
+export const DEFAULTS = { group: '224.0.0.109', udpPort: 57_000, tcpPort: 57_001 } as const;
+
 type Optional =
   | 'staticPeers'
   | 'interfaces'
@@ -79,11 +82,11 @@ export type ResolvedPeerNodeOptions = Required<Omit<PeerNodeOptions, Optional>> 
 
 /** @throws SottoError `invalid_option`. */
 export function resolvePeerNode(options: PeerNodeOptions, systemName: string): ResolvedPeerNodeOptions {
-  const { identity, user = 'sotto', hostname = systemName, group = '224.0.0.109' } = options;
+  const { identity, user = 'sotto', hostname = systemName, group = DEFAULTS.group } = options;
   if (!identity) {
     throw new SottoError('invalid_option', 'identity is missing; Identity.generate() makes one.');
   }
-  const { udpPort = 57_000, tcpPort = 57_001, ttl = 240_000, timeout = 5000 } = options;
+  const { udpPort = DEFAULTS.udpPort, tcpPort = DEFAULTS.tcpPort, ttl = 240_000, timeout = 5000 } = options;
   const { announceEvery = Math.min(60_000, ttl / 4), staticPeers = [], log = SILENT } = options;
   assertNumber(udpPort, 'udpPort', 1, 0xffff);
   assertNumber(tcpPort, 'tcpPort', 0, 0xffff);

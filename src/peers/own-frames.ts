@@ -15,14 +15,14 @@ const VERSION = 2;
 /** What the outer frame of a sealed one says of its sender: nothing. */
 const NOBODY = '-';
 /** A sealed frame is good for so long, either way, ms. */
-const GROUP_WINDOW = 120_000;
+export const GROUP_WINDOW = 120_000;
 const TIME_SIZE = 8;
 
 /** What came of a frame that says a group has sealed it. */
 export type GroupFrame =
   | { readonly state: 'opened'; readonly frame: StpFrame }
   /** The group has sealed it, but not lately: a copy, or a clock is wrong. `ahead` of this node's clock, ms. */
-  | { readonly state: 'untimely'; readonly ahead: number }
+  | { readonly state: 'untimely'; readonly frame: StpFrame; readonly ahead: number }
   | { readonly state: 'unopened' };
 
 const UNOPENED: GroupFrame = { state: 'unopened' };
@@ -96,9 +96,11 @@ export class OwnFrames {
     if (!opened || opened.length < TIME_SIZE) return UNOPENED;
     const time = Number(new DataView(opened.buffer, opened.byteOffset, TIME_SIZE).getBigUint64(0));
     const ahead = time - this.#options.now();
-    if (Math.abs(ahead) > GROUP_WINDOW) return { state: 'untimely', ahead };
     try {
-      return { state: 'opened', frame: decodeStpFrame(opened.subarray(TIME_SIZE)) };
+      const frame = decodeStpFrame(opened.subarray(TIME_SIZE));
+      return Math.abs(ahead) > GROUP_WINDOW
+        ? { state: 'untimely', frame, ahead }
+        : { state: 'opened', frame };
     } catch {
       return UNOPENED;
     }

@@ -89,3 +89,12 @@ export function sameName(
 export function placeKey({ host, tcpPort }: Pick<Place, 'host' | 'tcpPort'>): string {
   return `${host}|${tcpPort}`;
 }
+
+/** `host` or `host:port` as people write them, an IPv6 address in brackets where a port follows; null for no port. */
+export function placeIn(text: string): { readonly host: string; readonly tcpPort: number | null } {
+  const at = text.lastIndexOf(':');
+  const isIpv6 = text.includes(':') && text.indexOf(':') !== at && !/^\[.*\]:\d+$/.test(text);
+  const hasPort = at > 0 && !isIpv6;
+  const host = (hasPort ? text.slice(0, at) : text).replace(/^\[|\]$/g, '');
+  return { host, tcpPort: hasPort ? Number(text.slice(at + 1)) : null };
+}

@@ -47,6 +47,7 @@ import {
   readUnsubscribeExact,
   readUnsubscribeGlob,
 } from '../../src/wire/lonelyps-stateless.ts';
+import { decodeTrace, encodeTrace, readAnswer, readQuestion } from '../../src/wire/peers-doctor.ts';
 import { decodePacket, encodePacket } from '../../src/wire/pssst.ts';
 import { parsePythonJson } from '../../src/wire/python-json.ts';
 import { decodeBody, encodeBody, REPRESENTATIONS } from '../../src/wire/representation.ts';
@@ -119,6 +120,32 @@ function startingWith(...starts: readonly (readonly number[])[]): fc.Arbitrary<U
 }
 
 describe('arbitrary bytes', () => {
+  test('traces, questions and answers of doctors', () => {
+    const text = fc.constantFrom(
+      '',
+      '0'.repeat(32),
+      '10.0.0.1',
+      'eth0',
+      'multicast',
+      'same',
+      'reached',
+      '\u001b[2J',
+    );
+    const value = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.anything());
+    const names = ['trace', 'way', 'nonce', 'you', 'udpPort', 'tcpPort', 'proof', 'now', 'group', 'secret'];
+    const more = ['heard', 'hearsItself', 'tcpBack', 'hidden'];
+    const object = fc.dictionary(fc.constantFrom(...names, ...more), value);
+    fc.assert(
+      fc.property(fc.oneof(object, fc.anything()), bytes, (body, raw) => {
+        attempt(() => readQuestion(body));
+        attempt(() => readAnswer(body));
+        const trace = attempt(() => decodeTrace(raw));
+        if (trace) assert.deepEqual(decodeTrace(encodeTrace(trace)), trace);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('PSSST packets', () => {
     const packets = startingWith([0, 0, 0, 1], [0x80, 0, 0, 1], [0xc0, 0, 0x53, 0], [0x40, 0, 0x53, 1], []);
     fc.assert(

@@ -4,7 +4,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PublicKey } from '../../src/keys/public-key.ts';
 import type { Announcement } from '../../src/peers/announcement.ts';
-import { type Peer, type PeerId, type Place, peerIdOf, type SealedPeer } from '../../src/peers/peer.ts';
+import {
+  type Peer,
+  type PeerId,
+  type Place,
+  peerIdOf,
+  placeIn,
+  type SealedPeer,
+} from '../../src/peers/peer.ts';
 import type { Heard, PeerEvent } from '../../src/peers/peer-event.ts';
 import { PeerTable, type PeerTableOptions } from '../../src/peers/peer-table.ts';
 import { Pins } from '../../src/peers/pins.ts';
@@ -799,4 +806,18 @@ describe('seen numbers', () => {
     seen.set('a', 3);
     assert.equal(seen.advance('a', 4), true);
   });
+});
+
+test('a place as people write it', () => {
+  const places = {
+    '10.0.0.2': ['10.0.0.2', null],
+    '10.0.0.2:57002': ['10.0.0.2', 57_002],
+    'bea.local:1': ['bea.local', 1],
+    'fe80::1%eth0': ['fe80::1%eth0', null],
+    '[fd77::2]': ['fd77::2', null],
+    '[fd77::2]:57002': ['fd77::2', 57_002],
+  } as const;
+  for (const [text, [host, tcpPort]] of Object.entries(places)) {
+    assert.deepEqual(placeIn(text), { host, tcpPort }, text);
+  }
 });
