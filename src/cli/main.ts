@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
 import { addCallCommand } from './call.ts';
 import { addDeliveriesCommand } from './deliveries.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { addKeyCommands } from './keys.ts';
 import { addLookupCommands } from './lookup.ts';
 import { addPeerCommands } from './peers.ts';
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = createProgram();
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return EXIT.done;
+    return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     // Commander has printed its own errors already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -55,6 +56,7 @@ function createProgram(): Command {
   addLookupCommands(program);
   addPubsubCommands(program);
   addPeerCommands(program);
+  addDoctorCommand(program);
   addTopicKeyCommands(program);
   addDeliveriesCommand(program);
   inheritSettings(program);

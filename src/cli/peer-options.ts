@@ -83,7 +83,8 @@ async function privateOutbox(folder: string): Promise<string> {
   return file;
 }
 
-async function networkOptions(options: PeerOptions): Promise<Omit<PeerNodeOptions, 'identity'>> {
+/** As the options name them; what they leave out is for the node to choose. */
+export async function networkOptions(options: PeerOptions): Promise<Omit<PeerNodeOptions, 'identity'>> {
   const { group, port, udpPort, interface: interfaces, peer, groupSecret, hidden, legacy, dnsSd } = options;
   return {
     ...(group === undefined ? {} : { group }),

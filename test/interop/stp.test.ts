@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Context, createApp, Identity } from '../../src/index.ts';
+import { diagnose } from '../../src/peers/doctor/diagnosis.ts';
+import { examine } from '../../src/peers/doctor/examination.ts';
 import { type PeerEvent, PeerNode, type PeerNodeOptions } from '../../src/peers/index.ts';
 import { encodeStpFrame } from '../../src/wire/stp.ts';
 import { Journal } from '../support/journal.ts';
@@ -115,6 +117,12 @@ class Ours implements AsyncDisposable {
   }
 }
 
+/** As if it were a LAN's. */
+const LOOPBACK = {
+  ...{ name: 'lo', isUp: true, isLoopback: false, hasMulticast: true, hasCarrier: true, isLan: true },
+  addresses: ['127.0.0.1'],
+};
+
 function randomPort(): number {
   return randomInt(20_000, 30_000);
 }
@@ -198,6 +206,27 @@ describe('a node of ours and one of theirs', { concurrency: 4 }, () => {
     await all.disposeAsync();
     await monty.journal.until('a farewell', ({ header }) => header?.bye === true);
     monty.assertUnharmed();
+  });
+
+  test('a doctor ends no original, and names it', async () => {
+    const udpPort = randomPort();
+    await using monty = await Python.start(udpPort, 'quiet');
+    const examination = examine({
+      ...{ identity: null, group: GROUP, udpPort, tcpPort: udpPort + 1, interfaces: ['127.0.0.1'] },
+      ...{ staticPeers: [], groupSecret: undefined, hidden: false, wait: 300, isBlocked: () => false },
+      target: { host: '127.0.0.1', tcpPort: monty.tcpPort },
+    });
+    await monty.hears('/sotto/doctor', 'udp');
+    monty.order({ ask: true });
+    const seen = await examination;
+    await monty.hears('/sotto/doctor', 'tcp');
+    monty.assertUnharmed();
+    const path = { isSelf: false, by: 'lo', onLink: 'lo', neighbour: 'there' } as const;
+    const machine = { interfaces: [LOOPBACK], firewall: null, chains: [], udpHolders: [], path };
+    assert.deepEqual(
+      diagnose(seen, machine).findings.map(({ code }) => code),
+      ['original'],
+    );
   });
 });
 
