@@ -33,6 +33,16 @@ export class Link {
     await this.#atHub('master', this.#ends.lan);
   }
 
+  /** Whether the switch passes multicast on to this host. */
+  async setMulticast(isOn: boolean): Promise<void> {
+    await this.#bridge('mcast_flood', isOn);
+  }
+
+  /** Whether the switch keeps this host from all others that are so too, as access points do. */
+  async setIsolated(isOn: boolean): Promise<void> {
+    await this.#bridge('isolated', isOn);
+  }
+
   /** Pulls the cable out, which the host notices, or puts it in again. */
   async setPlugged(isPlugged: boolean): Promise<void> {
     await this.#atHub(isPlugged ? 'up' : 'down');
@@ -80,6 +90,11 @@ export class Link {
       ...['iifname', 'oifname'].map((way) => `add rule ${table} loss ${way} ${port} ${drop}`),
     ];
     await command('ip', 'netns', 'exec', hub, 'nft', text.join('; '));
+  }
+
+  async #bridge(flag: string, isOn: boolean): Promise<void> {
+    const { hub, port } = this.#ends;
+    await command('bridge', '-n', hub, 'link', 'set', 'dev', port, flag, isOn ? 'on' : 'off');
   }
 
   async #atHub(...change: readonly string[]): Promise<void> {

@@ -20,8 +20,11 @@ import {
 
 /** Set to `required` where a machine without namespaces must fail rather than skip. */
 const VARIABLE = 'SOTTO_NETWORK';
-/** Where what a host blocks is kept. */
-const CHAIN = 'add table inet sotto; add chain inet sotto block { type filter hook input priority 0; }';
+/** Where what a host blocks is kept: a chain for each way. */
+const CHAINS = ['input', 'output']
+  .map((way) => `add chain inet sotto ${way} { type filter hook ${way} priority 0; }`)
+  .join('; ');
+const TABLE = `add table inet sotto; ${CHAINS}`;
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -145,16 +148,16 @@ export class Host implements AsyncDisposable {
     return child;
   }
 
-  /** A firewall that drops what comes in. Undone by `unblock`, all of it. */
-  async block(protocol: 'udp' | 'tcp', port?: number): Promise<void> {
+  /** A firewall that drops what comes in, or goes out. Undone by `unblock`, all of it. */
+  async block(protocol: 'udp' | 'tcp', port?: number, way: 'input' | 'output' = 'input'): Promise<void> {
     requireTool('nft', 'nftables');
-    await this.run('nft', CHAIN);
+    await this.run('nft', TABLE);
     const which = port === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${port}`;
-    await this.run('nft', `add rule inet sotto block ${which} drop`);
+    await this.run('nft', `add rule inet sotto ${way} ${which} drop`);
   }
 
   async unblock(): Promise<void> {
-    await this.run('nft', `${CHAIN}; flush chain inet sotto block`);
+    await this.run('nft', `${TABLE}; flush chain inet sotto input; flush chain inet sotto output`);
   }
 
   async setIpv6(isOn: boolean): Promise<void> {
