@@ -23,6 +23,7 @@ import {
   type StpFrame,
 } from '../wire/stp.ts';
 import type { PeerEvents } from './events.ts';
+import { knock } from './knock.ts';
 import { DEFAULTS, type ResolvedPeerNodeOptions } from './options.ts';
 import { ANNOUNCE_NAMESPACE, GROUP_NAMESPACE, type OwnFrames } from './own-frames.ts';
 import { type Place, placeIn } from './peer.ts';
@@ -45,8 +46,6 @@ export interface NeighbourhoodOptions {
   readonly onBroadcast: (broadcast: Broadcast) => void;
   /** An original asks who is there, by UDP: it is answered by TCP. */
   readonly onQuestion: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
-  /** A place that multicast does not reach is to hear of us. */
-  readonly onStatic: (place: Pick<Place, 'host' | 'tcpPort'>) => void;
   /** A trace of `sotto doctor peers` came; returns whether its sender should be greeted. */
   readonly onTrace: (frame: StpFrame, from: DatagramSender) => boolean;
 }
@@ -123,10 +122,11 @@ export class Neighbourhood {
     const { options, frames, onInterfaces } = this.#context;
     const bind = (
       group: string | readonly string[],
-      follow: (current: readonly InterfaceAddress[]) => void = () => {},
+      follow: (current: readonly InterfaceAddress[]) => void,
+      unicastPort = 0,
     ): Promise<MulticastSocket> =>
       sockets.bindMulticast({
-        group,
+        ...{ group, unicastPort },
         port: options.udpPort,
         maxDatagram: MAX_STP_DATAGRAM,
         ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
@@ -142,10 +142,15 @@ export class Neighbourhood {
       });
     const groups = options.legacy ? [...new Set([options.group, SEED_GROUP])] : options.group;
     const first = await bind(groups, onInterfaces);
-    const second = await bind(IPV6_GROUP).catch((error: unknown) => {
-      this.#log.debug({ error }, 'there is no IPv6 here');
-      return null;
-    });
+    const bindIpv6 = (unicastPort: number): Promise<MulticastSocket> =>
+      bind(IPV6_GROUP, () => {}, unicastPort);
+    // The same port: an announcement names one, whichever way it goes.
+    const second = await bindIpv6(first.unicastPort)
+      .catch(() => bindIpv6(0))
+      .catch((error: unknown) => {
+        this.#log.debug({ error }, 'there is no IPv6 here');
+        return null;
+      });
     this.#sockets = second ? [first, second] : [first];
     frames.udpPort = first.unicastPort;
     this.#announceSoon();
@@ -188,15 +193,27 @@ export class Neighbourhood {
     return [...this.#addresses.values()].flat();
   }
 
-  /** A frame that came by TCP. */
-  heardByTcp(frame: StpFrame, host: string): 'heard' | 'dropped' {
-    return this.#hear(frame, host, 'tcp');
+  /**
+   * A frame that came by TCP.
+   *
+   * @returns what goes back, where that is any business of this: who announces itself so may not hear us otherwise.
+   */
+  takeByTcp(frame: StpFrame, host: string): { readonly heard: 'heard' | 'dropped'; readonly reply: Bytes } {
+    const inner = this.#opened(frame, host);
+    const heard = inner ? this.#hear(inner, host, 'tcp') : 'dropped';
+    const isAnnounced = inner?.header.namespace === ANNOUNCE_NAMESPACE && inner.header.bye !== true;
+    return { heard, reply: heard === 'heard' && isAnnounced ? this.announcement() : EMPTY };
   }
 
-  /** By TCP, which also tells who is there: it answers by an announcement of its own, or asks. */
-  #callStatic(text: string): void {
+  /** Tells a place who is here that multicast does not reach, and hears who is there. Never rejects. */
+  async #callStatic(text: string): Promise<void> {
     const { host, tcpPort } = placeIn(text);
-    this.#context.onStatic({ host, tcpPort: tcpPort ?? DEFAULTS.tcpPort });
+    const place = { host, tcpPort: tcpPort ?? DEFAULTS.tcpPort };
+    const answer = await knock(place, this.announcement(), this.#context.options.timeout);
+    if (answer.kind !== 'reached') return this.#context.counters.add('static_unreachable');
+    const frame = answer.reply && this.#opened(answer.reply, answer.host);
+    if (frame?.header.namespace === ANNOUNCE_NAMESPACE && !this.#closed)
+      this.#hear(frame, answer.host, 'tcp');
   }
 
   #tick(): void {
@@ -228,7 +245,7 @@ export class Neighbourhood {
   #announce(): void {
     this.#announcedAt = performance.now();
     this.#send(this.announcement());
-    for (const place of this.#context.options.staticPeers) this.#callStatic(place);
+    for (const place of this.#context.options.staticPeers) void this.#callStatic(place);
   }
 
   #send(frame: Bytes): void {
@@ -245,7 +262,7 @@ export class Neighbourhood {
       return counters.add(codeOf(error));
     }
     const isSealed = frame.header.namespace === GROUP_NAMESPACE;
-    const inner = isSealed ? this.#openOfGroup(frame.body, from) : frame;
+    const inner = this.#opened(frame, from.host);
     if (!inner) return;
     if (inner.header.namespace === DOCTOR_NAMESPACE) return this.#takeTrace(inner, from);
     if (inner.header.session === frames.session) return; // our own, come back
@@ -262,9 +279,11 @@ export class Neighbourhood {
     this.#context.onBroadcast({ frame: inner, remote, isSealed });
   }
 
-  #openOfGroup(body: Bytes, { host }: DatagramSender): StpFrame | null {
+  /** What the group has sealed is opened; null for what does not open. */
+  #opened(frame: StpFrame, host: string): StpFrame | null {
     const { counters, frames, seal } = this.#context;
-    const opened = frames.open(body);
+    if (frame.header.namespace !== GROUP_NAMESPACE) return frame;
+    const opened = frames.open(frame.body);
     switch (opened.state) {
       case 'opened':
         return opened.frame;

@@ -23,7 +23,7 @@ import { type AskOptions, Messages } from './messages.ts';
 import { type Broadcast, Neighbourhood } from './neighbourhood.ts';
 import { NodeApp, type OwnHandler } from './node-app.ts';
 import { type PeerNodeOptions, type ResolvedPeerNodeOptions, resolvePeerNode } from './options.ts';
-import { ANNOUNCE_NAMESPACE, OwnFrames } from './own-frames.ts';
+import { OwnFrames } from './own-frames.ts';
 import { type Peer, type PeerId, peerIdOf, type SealedPeer } from './peer.ts';
 import type { PeerEvent, Probe } from './peer-event.ts';
 import { type PeerProof, PeerTable } from './peer-table.ts';
@@ -144,7 +144,6 @@ export class PeerNode implements AsyncDisposable {
       onInterfaces: (current) => void this.#publication?.follow(current),
       onBroadcast: (broadcast) => this.#takeBroadcast(broadcast),
       onQuestion: (place) => void this.#plain.answerQuestion(place),
-      onStatic: (place) => void this.#plain.announceTo(place, ANNOUNCE_NAMESPACE),
       onTrace: (frame, from) => this.#desk.hear(frame, from),
     });
     const [node, roads, counters] = [options, this.#neighbourhood, this.#counters];
@@ -323,12 +322,12 @@ export class PeerNode implements AsyncDisposable {
     return proofIn(await this.#messages.askAt({ publicKey, place }, HELLO_ROUTE, hello), place);
   }
 
-  /** @returns what goes back: nothing, but to a doctor. */
+  /** @returns what goes back: nothing, but to a doctor, and to who announces itself. */
   async #takePlain(frame: StpFrame, arrival: Arrival): Promise<Bytes> {
-    if (frame.header.namespace === DOCTOR_NAMESPACE)
-      return this.#desk.hearByTcp(frame, hostIn(arrival.remote));
-    const heard = this.#neighbourhood.heardByTcp(frame, arrival.host);
-    if (heard === 'dropped') return EMPTY;
+    const host = hostIn(arrival.remote); // all of it: it may be asked there
+    if (frame.header.namespace === DOCTOR_NAMESPACE) return this.#desk.hearByTcp(frame, host);
+    const { heard, reply } = this.#neighbourhood.takeByTcp(frame, host);
+    if (heard === 'dropped' || reply.length > 0) return reply;
     if (!this.#options.legacy) this.#counters.add('plain_refused');
     else await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
     return EMPTY;

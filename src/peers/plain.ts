@@ -3,7 +3,7 @@
 import { sockets } from '#sockets';
 import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
-import { type Bytes, EMPTY } from '../bytes/bytes.ts';
+import type { Bytes } from '../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { Counters } from '../sealed/counters.ts';
 import {
@@ -87,12 +87,6 @@ export class PlainMessages {
     await this.tell(place, PEER_JOIN, PEER_ANSWER, null).catch((error: unknown) => {
       this.#options.log.debug({ place, why: messageOf(error) }, 'a question could not be answered');
     });
-  }
-
-  /** Lets a place know of us that multicast does not reach. Never rejects. */
-  async announceTo(place: Pick<Place, 'host' | 'tcpPort'>, namespace: string): Promise<void> {
-    const frame = encodeStpFrame({ header: this.#options.header(namespace), body: EMPTY });
-    await this.#send(place, frame).catch(() => this.#options.counters.add('static_unreachable'));
   }
 
   async #send({ host, tcpPort }: Pick<Place, 'host' | 'tcpPort'>, frame: Bytes): Promise<void> {

@@ -134,6 +134,23 @@ async function pair(one: Partial<Settings> = {}, two: Partial<Settings> = {}): P
 }
 
 describe('finding', { concurrency: 4 }, () => {
+  for (const [host, isHidden] of [
+    ['127.0.0.1', false],
+    ['[::1]', false],
+    ['localhost', true],
+  ] as const) {
+    test(`a peer that multicast does not reach is found by its address, ${host}`, async () => {
+      const group = isHidden ? { hidden: true, groupSecret: 'a secret of ours alone' } : {};
+      const alone = { udpPort: randomPort(), interfaces: ['nowhere0'], ...group };
+      await using bea = await start({ ...alone, user: 'bea' });
+      const staticPeers = [`${host}:${bea.node.port}`];
+      await using ada = await start({ ...alone, user: 'ada', staticPeers });
+      await Promise.all([ada.sees(bea), bea.sees(ada)]);
+      assert.equal(await ada.node.tell('bea', '/echo', 'there'), 'there');
+      assert.equal(await bea.node.tell('ada', '/echo', 'here'), 'here');
+    });
+  }
+
   test('two nodes see and verify each other within a second of the start of the second', async () => {
     const udpPort = randomPort();
     await using ada = await start({ udpPort, user: 'ada' });

@@ -32,10 +32,10 @@ import {
 } from '../../wire/peers-doctor.ts';
 import type { StpFrame } from '../../wire/stp.ts';
 import { cleanHost } from '../announcement.ts';
+import { knock } from '../knock.ts';
 import type { ResolvedPeerNodeOptions } from '../options.ts';
 import type { OwnFrames } from '../own-frames.ts';
 import type { PeerId } from '../peer.ts';
-import { knock } from './knock.ts';
 import { membershipText, traceFrame } from './trace-frames.ts';
 import { type NotedTrace, Traces } from './traces.ts';
 

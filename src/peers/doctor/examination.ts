@@ -16,13 +16,13 @@ import { onePacketPipe } from '../../transport/one-packet-pipe.ts';
 import type { Listener } from '../../transport/transport.ts';
 import { NONCE_SIZE } from '../../wire/peers-doctor.ts';
 import { StpFrameReader } from '../../wire/stp.ts';
+import { knock } from '../knock.ts';
 import { IPV6_GROUP, SEED_GROUP } from '../neighbourhood.ts';
 import { DEFAULTS } from '../options.ts';
 import { OwnFrames } from '../own-frames.ts';
 import { type PeerId, type Place, peerIdOf } from '../peer.ts';
 import { type Announced, announcedIn, Ears, opened } from './ears.ts';
 import { interview } from './interview.ts';
-import { knock } from './knock.ts';
 import type { Neighbour, Observations, OwnFacts, TcpPortFacts } from './observations.ts';
 import { traceFrame } from './trace-frames.ts';
 

@@ -8,11 +8,11 @@ import { Identity } from '../../keys/identity.ts';
 import { STATUS } from '../../sealed/status.ts';
 import { delay } from '../../transport/backoff.ts';
 import { DOCTOR_NAMESPACE, type DoctorAnswer, questionFields, readAnswer } from '../../wire/peers-doctor.ts';
+import { type Knock, knock } from '../knock.ts';
 import type { OwnFrames } from '../own-frames.ts';
 import { type PeerId, type Place, peerIdOf } from '../peer.ts';
 import { PeerClient } from '../peer-client.ts';
 import { type Announced, announcedIn, type Ears, opened } from './ears.ts';
-import { type Knock, knock } from './knock.ts';
 import type { AskedFacts, KnockFacts, OtherFacts } from './observations.ts';
 import { membershipText, traceFrame } from './trace-frames.ts';
 

@@ -1,15 +1,15 @@
 /** One frame by TCP, as every program of STP takes it, and what becomes of it: a connection without a frame would end an original. */
 
 import { sockets } from '#sockets';
-import type { Bytes } from '../../bytes/bytes.ts';
-import type { Pipe } from '../../platform/types.ts';
-import { decodeStpFrame, type StpFrame, StpFrameReader } from '../../wire/stp.ts';
-import type { Place } from '../peer.ts';
+import type { Bytes } from '../bytes/bytes.ts';
+import type { Pipe } from '../platform/types.ts';
+import { decodeStpFrame, type StpFrame, StpFrameReader } from '../wire/stp.ts';
+import type { Place } from './peer.ts';
 
 /** How a place took a frame by TCP. */
 export type Knock =
-  /** `reply` is the frame that came back on the connection; null where it was closed without one. */
-  | { readonly kind: 'reached'; readonly reply: StpFrame | null }
+  /** `reply` is the frame that came back on the connection, from that address; null where it was closed without one. */
+  | { readonly kind: 'reached'; readonly reply: StpFrame | null; readonly host: string }
   /** The host is there, and says that nobody listens. */
   | { readonly kind: 'refused' }
   /** Nothing came back at all. */
@@ -34,7 +34,7 @@ export async function knock(
   } catch (error) {
     return knockFailed(error);
   }
-  return { kind: 'reached', reply: await replyOf(pipe, frame, timeout) };
+  return { kind: 'reached', reply: await replyOf(pipe, frame, timeout), host: pipe.remote.host };
 }
 
 function replyOf(pipe: Pipe, frame: Bytes, timeout: number): Promise<StpFrame | null> {
