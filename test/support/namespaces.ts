@@ -1,7 +1,6 @@
 /** Linux network namespaces: made, entered and surely removed. Needs root and the Debian package iproute2. */
 
 import { execFile, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const PREFIX = 'sotto';
@@ -10,8 +9,6 @@ export const ENVIRONMENT: NodeJS.ProcessEnv = {
   ...process.env,
   // Where Debian keeps `ip`, `tc` and `nft`, which the PATH of a user who became root may lack.
   PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
-  // Programs start by the dozen, and half of a start is compiling the same sources.
-  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url)),
 };
 
 const run = promisify(execFile);
