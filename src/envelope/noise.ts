@@ -6,14 +6,14 @@
  * come out is in `rekey.ts`. Sources: noiseprotocol.org, sections 5.3 and 9; specs/native.md, section 4.
  */
 
-import { primitives as platformPrimitives } from '#crypto';
+import { noisePrimitives } from '#noise-crypto';
 import { assertBytes } from '../bytes/assert.ts';
 import { type Bytes, concatAll, EMPTY } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import { PublicKey } from '../keys/public-key.ts';
-import type { Primitives, X25519PrivateKey } from '../platform/types.ts';
+import type { NoisePrimitives, X25519PrivateKey } from '../platform/types.ts';
 import { decryptFailed, KEY_SIZE, MAX_MESSAGE_SIZE, TAG_SIZE, tooLarge } from './noise/cipher-state.ts';
 import { Epoch, type SessionEnd } from './noise/epoch.ts';
 import { type HandshakeOptions, requireKeys, sharedSecret } from './noise/options.ts';
@@ -49,7 +49,7 @@ interface KeyPair {
 export class HandshakeState {
   readonly protocol: NoiseProtocol;
   readonly role: Role;
-  readonly #primitives: Primitives;
+  readonly #primitives: NoisePrimitives;
   readonly #pattern: HandshakePattern;
   readonly #symmetric: SymmetricState;
   readonly #end: SessionEnd;
@@ -65,7 +65,7 @@ export class HandshakeState {
    * that it has no use for; `invalid_key`; `low_order_point` for a remote key that none can agree with.
    */
   constructor(options: HandshakeOptions) {
-    const { protocol, role, prologue = EMPTY, primitives = platformPrimitives } = options;
+    const { protocol, role, prologue = EMPTY, primitives = noisePrimitives } = options;
     const { pattern, cipher } = protocolNamed(protocol);
     assertBytes(prologue, 'prologue');
     requireKeys(options, pattern);
@@ -277,7 +277,7 @@ export class HandshakeState {
   }
 }
 
-function keyPairOf(identity: Identity, { x25519 }: Primitives): KeyPair {
+function keyPairOf(identity: Identity, { x25519 }: NoisePrimitives): KeyPair {
   return { privateKey: x25519.importPrivate(identity.privateKey), publicKey: identity.publicKey.bytes };
 }
 

@@ -69,8 +69,6 @@ export interface Primitives {
 
   /** AES-GCM; the key's length (16 or 32) picks AES-128 or AES-256. */
   readonly aesGcm: Aead;
-  /** RFC 8439, with keys of 32 bytes. */
-  readonly chaCha20Poly1305: Aead;
 
   /** FIPS 203. */
   readonly mlKem768: {
@@ -83,6 +81,12 @@ export interface Primitives {
 
   /** RFC 7914, off the main thread where the platform has others. */
   scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes>;
+}
+
+/** What Noise needs besides: apart, so that pages which do without do not load it. */
+export interface NoisePrimitives extends Primitives {
+  /** RFC 8439, with keys of 32 bytes. */
+  readonly chaCha20Poly1305: Aead;
 }
 
 /** A digest that is being made. */

@@ -8,7 +8,7 @@ import { encodeHex } from '../../src/bytes/text.ts';
 import type { Role } from '../../src/envelope/noise.ts';
 import type { RekeyMessage, SealedMessage } from '../../src/envelope/rekey.ts';
 import { codeOf } from '../../src/errors.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
 import {
   decodeRekey,
   encodeRekey,

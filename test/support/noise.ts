@@ -8,8 +8,8 @@ import type { HandshakeOptions } from '../../src/envelope/noise/options.ts';
 import { HandshakeState, type NoiseProtocol, type Role } from '../../src/envelope/noise.ts';
 import { RekeyingTransport, type RekeyMessage } from '../../src/envelope/rekey.ts';
 import { Identity } from '../../src/keys/identity.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
-import type { Primitives } from '../../src/platform/types.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
+import type { NoisePrimitives } from '../../src/platform/types.ts';
 
 const PATTERN_NAMES = ['NNpsk0', 'NK', 'IK', 'XX'] as const;
 
@@ -25,7 +25,7 @@ export interface Pair<End> {
 }
 
 /** The same primitives, but that every fresh X25519 key is this one. */
-export function withEphemeral(primitives: Primitives, raw: Bytes): Primitives {
+export function withEphemeral(primitives: NoisePrimitives, raw: Bytes): NoisePrimitives {
   const { x25519 } = primitives;
   const privateKey = x25519.importPrivate(raw);
   const publicKey = x25519.publicKey(privateKey);
@@ -35,7 +35,7 @@ export function withEphemeral(primitives: Primitives, raw: Bytes): Primitives {
 /** What both ends of a protocol must be given. */
 export function handshakeOptions(
   protocol: NoiseProtocol,
-  primitives: Primitives = node,
+  primitives: NoisePrimitives = node,
 ): Pair<HandshakeOptions> {
   const [client, server] = [Identity.generate(), Identity.generate()];
   const psk = protocol.includes('psk') ? { psk: new Uint8Array(32).fill(9) } : {};
@@ -56,7 +56,7 @@ export function handshakeOptions(
   };
 }
 
-export function handshake(protocol: NoiseProtocol, primitives: Primitives = node): Pair<HandshakeState> {
+export function handshake(protocol: NoiseProtocol, primitives: NoisePrimitives = node): Pair<HandshakeState> {
   const options = handshakeOptions(protocol, primitives);
   return {
     initiator: new HandshakeState(options.initiator),
@@ -76,7 +76,7 @@ export function finish(
 }
 
 /** Two ends of a session whose handshake is over. */
-export function session(primitives: Primitives = node): Pair<RekeyingTransport> {
+export function session(primitives: NoisePrimitives = node): Pair<RekeyingTransport> {
   const ends = handshake('Noise_NNpsk0_25519_AESGCM_SHA256', primitives);
   finish(ends);
   return {

@@ -9,8 +9,8 @@ import { HandshakeState, type NoiseProtocol } from '../../src/envelope/noise.ts'
 import { SottoError } from '../../src/errors.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { PublicKey } from '../../src/keys/public-key.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
-import { primitives as web } from '../../src/platform/web/crypto.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
+import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
 import { finish, handshake, handshakeOptions, PROTOCOLS } from '../support/noise.ts';
 
 const IK = 'Noise_IK_25519_AESGCM_SHA256';

@@ -11,9 +11,9 @@ import { encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { Epoch } from '../../src/envelope/noise/epoch.ts';
 import { HandshakeState } from '../../src/envelope/noise.ts';
 import { RekeyingTransport, type RekeyMessage, type SealedMessage } from '../../src/envelope/rekey.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
-import type { Primitives } from '../../src/platform/types.ts';
-import { primitives as web } from '../../src/platform/web/crypto.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
+import type { NoisePrimitives } from '../../src/platform/types.ts';
+import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
 import {
   decodeRekey,
   encodeRekey,
@@ -379,15 +379,15 @@ for (const primitives of [node, web]) {
 }
 
 interface Recorded {
-  readonly watched: Primitives;
+  readonly watched: NoisePrimitives;
   /** All secrets; `agreed` and `keys` are those that came of a Diffie-Hellman, and those that a cipher was given. */
   readonly seen: Set<Bytes>;
   readonly agreed: Set<Bytes>;
   readonly keys: Set<Bytes>;
 }
 
-/** Primitives that remember every secret they were given or gave: the same arrays, so what is overwritten later is gone. */
-function recording(primitives: Primitives): Recorded {
+/** NoisePrimitives that remember every secret they were given or gave: the same arrays, so what is overwritten later is gone. */
+function recording(primitives: NoisePrimitives): Recorded {
   const [seen, agreed, keys] = [new Set<Bytes>(), new Set<Bytes>(), new Set<Bytes>()];
   const { aesGcm, x25519, hkdfSha256 } = primitives;
   const note = (bytes: Bytes, also?: Set<Bytes>): Bytes => {
@@ -395,7 +395,7 @@ function recording(primitives: Primitives): Recorded {
     also?.add(bytes);
     return bytes;
   };
-  const watched: Primitives = {
+  const watched: NoisePrimitives = {
     ...primitives,
     hkdfSha256: (secret, salt, info, length) => note(hkdfSha256(note(secret), note(salt), info, length)),
     x25519: { ...x25519, agree: (ours, theirs) => note(x25519.agree(ours, theirs), agreed) },
@@ -413,7 +413,7 @@ function areOverwritten(secrets: ReadonlySet<Bytes>): boolean {
 }
 
 /** What a thief could use as keys: all that is left, and all that can be derived from any two of it. */
-function keysIn({ hkdfSha256 }: Primitives, seen: ReadonlySet<Bytes>): Bytes[] {
+function keysIn({ hkdfSha256 }: NoisePrimitives, seen: ReadonlySet<Bytes>): Bytes[] {
   const found = new Map<string, Bytes>();
   for (const bytes of seen) {
     for (const block of blocksOf(bytes))
@@ -431,7 +431,7 @@ function blocksOf(bytes: Bytes): Bytes[] {
 }
 
 function opened(
-  { aesGcm }: Primitives,
+  { aesGcm }: NoisePrimitives,
   keys: readonly Bytes[],
   messages: readonly SealedMessage[],
 ): SealedMessage[] {

@@ -9,7 +9,7 @@ const FLOOR_0 = ['errors', 'bytes'];
 const JOBS = ['request', 'session', 'pubsub', 'peers', 'lookup'];
 const BELOW_JOBS = [...FLOOR_0, 'wire', 'platform', 'app', 'keys', 'transport', 'envelope', 'sealed'];
 const FOR_JOBS = [
-  ...['#crypto', '#files', '#legacy-crypto', '#lz4', '#sockets', '#threads', '#zstd'],
+  ...['#crypto', '#files', '#legacy-crypto', '#lz4', '#noise-crypto', '#sockets', '#threads', '#zstd'],
   ...['@standard-schema/spec', 'jsonc-parser'],
 ];
 
@@ -41,7 +41,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   app: ['errors', 'app', '@standard-schema/spec'],
   keys: [...FLOOR_0, 'wire', 'platform', 'keys', '#crypto', '#files', '@scure/base', '@scure/bip39'],
   transport: [...FLOOR_0, 'wire', 'platform', 'transport', '#sockets'],
-  envelope: [...FLOOR_0, 'wire', 'platform', 'keys', 'envelope', '#crypto'],
+  envelope: [...FLOOR_0, 'wire', 'platform', 'keys', 'envelope', '#crypto', '#noise-crypto'],
   sealed: [...BELOW_JOBS, '#crypto', '#files'],
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
   pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '@opentelemetry/api'],

@@ -8,9 +8,9 @@ import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { concat, concatAll, EMPTY } from '../../src/bytes/bytes.ts';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import { decapsulate, encapsulate, hybridKeyFromSeed } from '../../src/envelope/kem.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
 import type { Aead, Primitives } from '../../src/platform/types.ts';
-import { primitives as web } from '../../src/platform/web/crypto.ts';
+import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
 
 type Hex = Readonly<Record<string, string>>;
 

@@ -8,9 +8,9 @@ import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
 import type { Epoch } from '../../src/envelope/noise/epoch.ts';
 import { HandshakeState, type NoiseProtocol, type Role } from '../../src/envelope/noise.ts';
 import { Identity } from '../../src/keys/identity.ts';
-import { primitives as node } from '../../src/platform/node/crypto.ts';
-import type { Primitives } from '../../src/platform/types.ts';
-import { primitives as web } from '../../src/platform/web/crypto.ts';
+import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
+import type { NoisePrimitives } from '../../src/platform/types.ts';
+import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
 import { withEphemeral } from '../support/noise.ts';
 
 interface Vector {
@@ -43,7 +43,7 @@ const { sources } = JSON.parse(readFileSync(new URL('noise.json', import.meta.ur
   sources: readonly Source[];
 };
 
-function endOf(vector: Vector, role: Role, primitives: Primitives): HandshakeState {
+function endOf(vector: Vector, role: Role, primitives: NoisePrimitives): HandshakeState {
   const prefix = role === 'initiator' ? 'init' : 'resp';
   const identity = vector[`${prefix}_static`];
   const remoteStaticKey = vector[`${prefix}_remote_static`];
@@ -74,7 +74,7 @@ function runTransport(vector: Vector, first: number, initiator: Epoch, responder
   }
 }
 
-function run(vector: Vector, ours: Primitives, theirs: Primitives): void {
+function run(vector: Vector, ours: NoisePrimitives, theirs: NoisePrimitives): void {
   const initiator = endOf(vector, 'initiator', ours);
   const responder = endOf(vector, 'responder', theirs);
   let at = 0;

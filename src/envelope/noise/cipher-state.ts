@@ -7,7 +7,7 @@
 
 import type { Bytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { Aead, Primitives } from '../../platform/types.ts';
+import type { Aead, NoisePrimitives } from '../../platform/types.ts';
 
 export const KEY_SIZE = 32;
 export const TAG_SIZE = 16;
@@ -22,7 +22,7 @@ const NO_BYTES = new Uint8Array(0);
 export type CipherName = 'AESGCM' | 'ChaChaPoly';
 
 interface Cipher {
-  aead(primitives: Primitives): Aead;
+  aead(primitives: NoisePrimitives): Aead;
   /** How the 64-bit number is written, after four bytes of zero. */
   readonly littleEndian: boolean;
 }
@@ -34,7 +34,7 @@ const CIPHERS: Readonly<Record<CipherName, Cipher>> = {
 
 /** What a session computes with. */
 export interface NoiseSuite {
-  readonly primitives: Primitives;
+  readonly primitives: NoisePrimitives;
   readonly cipher: CipherName;
 }
 

@@ -5,7 +5,7 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { KeyLike } from '../../keys/key-like.ts';
-import type { Primitives } from '../../platform/types.ts';
+import type { NoisePrimitives } from '../../platform/types.ts';
 import { KEY_SIZE } from './cipher-state.ts';
 import {
   type HandshakePattern,
@@ -29,7 +29,7 @@ export interface HandshakeOptions {
   /** The shared secret of 32 bytes, in patterns with `psk`. A passphrase is none before it went through scrypt. */
   readonly psk?: Bytes;
   /** The cryptography to compute with. Default: the platform's own. */
-  readonly primitives?: Primitives;
+  readonly primitives?: NoisePrimitives;
 }
 
 /**

@@ -111,10 +111,6 @@ export const primitives: Primitives = {
     (key, nonce) => createCipheriv(gcmOf(key), symmetricKey(key), nonce, TAG),
     (key, nonce) => createDecipheriv(gcmOf(key), symmetricKey(key), nonce, TAG),
   ),
-  chaCha20Poly1305: aead(
-    (key, nonce) => createCipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
-    (key, nonce) => createDecipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
-  ),
 
   mlKem768: {
     fromSeed(seed) {
@@ -142,6 +138,11 @@ export const primitives: Primitives = {
       );
     }),
 };
+
+export const chaCha20Poly1305: Aead = aead(
+  (key, nonce) => createCipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
+  (key, nonce) => createDecipheriv('chacha20-poly1305', symmetricKey(key), nonce, TAG),
+);
 
 // A call for random bytes costs more than sealing a packet: nonces and names are cut from a pool. Keys never are.
 const POOL_SIZE = 4096;

@@ -55,7 +55,6 @@ export const primitives: Primitives = {
   },
 
   aesGcm: aead(gcm),
-  chaCha20Poly1305: aead(chacha20poly1305),
 
   mlKem768: {
     fromSeed(seed) {
@@ -75,6 +74,8 @@ export const primitives: Primitives = {
 
   scrypt: (passphrase, salt, cost, length) => scryptAsync(passphrase, salt, { ...cost, dkLen: length }),
 };
+
+export const chaCha20Poly1305: Aead = /* @__PURE__ */ aead(chacha20poly1305);
 
 function aead(cipher: typeof gcm | typeof chacha20poly1305): Aead {
   return {

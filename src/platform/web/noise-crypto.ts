@@ -1,0 +1,6 @@
+/** Cryptography for Noise, by noble. */
+
+import type { NoisePrimitives } from '../types.ts';
+import { chaCha20Poly1305, primitives } from './crypto.ts';
+
+export const noisePrimitives: NoisePrimitives = { ...primitives, chaCha20Poly1305 };
