@@ -9,6 +9,7 @@ import type {
   Reply,
   RepresentationLetter,
   Sender,
+  SessionHandle,
 } from './message.ts';
 
 /** Seen by handlers and middleware. `Params` and `Body` are inferred from the route and its schema. */
@@ -26,6 +27,8 @@ export interface Context<Params = Readonly<Record<string, string>>, Body = unkno
   readonly protocol: Protocol;
   readonly transport: string;
   readonly remote: string | null;
+  /** The session it came by; null for a message that stands alone. */
+  readonly session: SessionHandle | null;
   /** Aborted when the caller is gone or the route's time is up. */
   readonly signal: AbortSignal;
   /** What will be answered; a handler's returned value becomes `reply.value`. */
@@ -78,6 +81,10 @@ export class MessageContext implements Context {
   }
   get remote(): string | null {
     return this.#message.remote ?? null;
+  }
+
+  get session(): SessionHandle | null {
+    return this.#message.session ?? null;
   }
 
   get signal(): AbortSignal {

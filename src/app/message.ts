@@ -13,6 +13,17 @@ export interface Sender {
   toString(): string;
 }
 
+/** The session that a message came by, where it did: the way back to whoever sent it, at any time. */
+export interface SessionHandle {
+  readonly id: string;
+  /** @returns false where the other end takes too slowly what it is sent: then it is told how many were skipped. */
+  push(route: string, body?: unknown): boolean;
+  request(route: string, body?: unknown, options?: { readonly timeout?: number }): Promise<unknown>;
+  /** Whoever is in a room gets what is pushed to it. */
+  join(room: string): void;
+  leave(room: string): void;
+}
+
 /** What stands behind {@link InboundMessage.sender}. */
 export type Proof = 'packet' | 'session' | 'peer' | 'token' | 'none';
 
@@ -44,6 +55,8 @@ export interface InboundMessage {
   readonly remote?: string | null;
   /** Aborted when the caller is gone. Default never. */
   readonly signal?: AbortSignal;
+  /** Default null. */
+  readonly session?: SessionHandle | null;
 }
 
 /** What an app answers. `status` 0 is an answer; anything else an HTTP status number with a text as its value. */

@@ -1,0 +1,310 @@
+import { primitives } from '#crypto';
+import { sockets } from '#sockets';
+import { type App, createApp, type Handler, type RouteOptions } from '../app/app.ts';
+import { encodeHex } from '../bytes/text.ts';
+import type { RekeyingTransport } from '../envelope/rekey.ts';
+import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
+import type { Pipe } from '../platform/types.ts';
+import { ServerClock } from '../sealed/server-clock.ts';
+import { backoffDelay } from '../transport/backoff.ts';
+import { formatUrl, type RoadUrl } from '../transport/url.ts';
+import { ONCE_ID_SIZE, SESSION_ID_SIZE, type ServerHello } from '../wire/session.ts';
+import { type AskOptions, asking, type StreamOptions } from './asking.ts';
+import { Channel } from './channel.ts';
+import { Conversation, type SendOptions } from './conversation.ts';
+import { ClientHandshake } from './handshake.ts';
+import { MAX_SESSION_PACKET, sessionUrl } from './listener.ts';
+import { type ResolvedClient, resolveClient, type SessionClientOptions } from './options.ts';
+
+export interface RequestOptions extends AskOptions {
+  /** Handled once, however often it has to be sent; so it is sent again where a session was lost. Default false. */
+  readonly once?: boolean;
+}
+
+/** What happens to a client's session. */
+export type ClientEvent =
+  /** There is a connection; `resumed` where the session goes on, with all that was missed. */
+  | { readonly type: 'connected'; readonly resumed: boolean }
+  | { readonly type: 'disconnected'; readonly why: string }
+  /** Messages were lost: so many pushes; null where the session was lost, and nobody knows. */
+  | { readonly type: 'gap'; readonly missed: number | null }
+  /** It is over, and this client of no more use. */
+  | { readonly type: 'closed'; readonly why: string };
+
+/** A `once` request is not sent again after so long, ms: the server may have forgotten it by then. */
+const ONCE_WITHIN = 100_000;
+const NO_SESSION = new Uint8Array(SESSION_ID_SIZE);
+
+/**
+ * Stays with one server: asks it, hears from it, and comes back by itself after a cut, missing nothing.
+ *
+ * @example
+ * ```ts
+ * import { SessionClient } from 'sotto/session';
+ * const serverKey = process.argv[2] ?? '';
+ * await using client = await SessionClient.connect('ws://127.0.0.1:7880', { serverKey });
+ * client.on('/said', (ctx) => console.log(ctx.body));
+ * console.log(await client.request('/echo', { hello: 'world' }));
+ * ```
+ */
+export class SessionClient implements AsyncDisposable {
+  readonly #url: RoadUrl;
+  readonly #options: ResolvedClient;
+  readonly #app: App;
+  readonly #clock = new ServerClock(Date.now);
+  readonly #listeners = new Map<ClientEvent['type'], Set<(event: ClientEvent) => void>>();
+  #conversation: Conversation;
+  #session: Uint8Array = NO_SESSION;
+  #channel: Channel | null = null;
+  #closing: SottoError | null = null;
+  #failures = 0;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /**
+   * Connects; the handshake proves the server, and this client if it has an identity.
+   *
+   * @param url such as `ws://host:7880` or `wss://host/session`; the path is `/session` where none is given.
+   * @throws SottoError `invalid_option`, `invalid_url`, `invalid_key`, `unreachable`, `timeout`, `refused` where the
+   * server does not know this client, or is another one.
+   */
+  static async connect(url: string, options: SessionClientOptions): Promise<SessionClient> {
+    const client = new SessionClient(sessionUrl(url, ['ws', 'wss']), await resolveClient(options));
+    try {
+      await client.#connect();
+      return client;
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  }
+
+  private constructor(url: RoadUrl, options: ResolvedClient) {
+    this.#url = url;
+    this.#options = options;
+    this.#app = createApp({ log: options.log });
+    this.#conversation = this.#newConversation();
+  }
+
+  get isConnected(): boolean {
+    return this.#channel !== null;
+  }
+
+  /** The session's id, as the server knows it: 32 hex digits. */
+  get id(): string {
+    return encodeHex(this.#session);
+  }
+
+  /**
+   * Handles what the server pushes, and what it asks; or, by the name of an event, what happens to this session.
+   *
+   * @throws SottoError `invalid_route`, `invalid_argument`.
+   */
+  on<Type extends ClientEvent['type']>(
+    event: Type,
+    listener: (event: Extract<ClientEvent, { type: Type }>) => void,
+  ): this;
+  on(route: `/${string}`, handler: Handler, options?: RouteOptions): this;
+  on(name: string, listener: unknown, options: RouteOptions = {}): this {
+    if (name.startsWith('/')) {
+      this.#app.on(name, listener as Handler, options);
+      return this;
+    }
+    const type = name as ClientEvent['type'];
+    const all = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, all.add(listener as (event: ClientEvent) => void));
+    return this;
+  }
+
+  /**
+   * Asks, and waits for the answer; also while the connection is away.
+   *
+   * @returns the handler's value.
+   * @throws StatusError where the server answers with a status; SottoError `timeout`, `aborted`, `invalid_body`,
+   * `request_too_large`, `unreachable` where the session was lost before the answer came.
+   */
+  async request(route: string, body?: unknown, options: RequestOptions = {}): Promise<unknown> {
+    const { once = false, timeout = this.#options.timeout, ...rest } = options;
+    const deadline = performance.now() + timeout;
+    if (!once) return asking(this.#conversation, timeout)(route, body, rest);
+    const id = primitives.randomBytes(ONCE_ID_SIZE);
+    const until = Math.min(deadline, performance.now() + ONCE_WITHIN);
+    for (;;) {
+      const conversation = this.#conversation;
+      const left = Math.max(1, deadline - performance.now());
+      try {
+        return await asking(conversation, left)(route, body, {
+          ...rest,
+          once: { id, sentAt: this.#clock.stamp() },
+        });
+      } catch (error) {
+        if (error instanceof StatusError && error.status === 425 && performance.now() < until) {
+          this.#clock.learn(Number(error.message));
+          continue;
+        }
+        const isLost = codeOf(error) === 'unreachable' && conversation !== this.#conversation;
+        if (!isLost || this.#closing || performance.now() >= until) throw error;
+      }
+    }
+  }
+
+  /**
+   * Asks for many values; they come no faster than they are used. A body that is an async iterable is sent in the same way,
+   * at the same time.
+   *
+   * @throws as {@link request}, while it is iterated.
+   */
+  stream(
+    route: string,
+    body?: unknown,
+    options: StreamOptions = {},
+  ): AsyncIterableIterator<unknown, void, void> {
+    return this.#conversation.stream(route, body, options);
+  }
+
+  /** Tells; there is no answer. @returns false where it was skipped because the server takes too slowly what it is sent. */
+  push(route: string, body?: unknown, options: SendOptions = {}): boolean {
+    return this.#conversation.push(route, body, options);
+  }
+
+  /** Fresh keys, now. */
+  rekey(): void {
+    this.#channel?.rekey();
+  }
+
+  /** Ends the session. What has not been answered is given up. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = new SottoError('closed', 'This client is closed.');
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#conversation.end(this.#closing);
+    this.#channel?.close(0, 'The client has closed it.');
+    this.#channel = null;
+    this.#emit({ type: 'closed', why: 'it was closed here' });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #newConversation(): Conversation {
+    const conversation: Conversation = new Conversation({
+      ...this.#options,
+      role: 'client',
+      dispatch: (message) => this.#app.dispatch(message),
+      facts: () => ({ sender: null, transport: 'ws', remote: `${this.#url.host}:${this.#url.port}` }),
+      once: null,
+      onSkipped: (missed) => this.#emit({ type: 'gap', missed }),
+      onBroken: (why) => this.#channel?.cut(`broken: ${why}`),
+    });
+    return conversation;
+  }
+
+  /** Resolves once there is a connection, and the server has shown that it is who it should be. */
+  async #connect(): Promise<void> {
+    const { credentials, timeout } = this.#options;
+    const name = formatUrl(this.#url);
+    const pipe = await sockets.connectChannel(name, { maxMessage: MAX_SESSION_PACKET, timeout });
+    if (this.#closing) return pipe.destroy();
+    const hello = { received: this.#conversation.received, session: this.#session };
+    const handshake = new ClientHandshake(credentials, this.#url.host, hello);
+    const opened = Promise.withResolvers<void>();
+    const fail = (error: SottoError): void => {
+      opened.reject(error);
+      pipe.destroy();
+    };
+    const late = new SottoError('timeout', `${name} did not answer the handshake within ${timeout} ms.`);
+    const timer = setTimeout(fail, timeout, late);
+    let channel: Channel | null = null;
+    pipe.start({
+      onData: (bytes) => {
+        if (channel) return channel.take(bytes);
+        try {
+          const { hello: answer, transport } = handshake.finish(bytes);
+          channel = this.#begin(pipe, transport, answer);
+          opened.resolve();
+        } catch (error) {
+          fail(refused(name, error));
+        }
+      },
+      onDrain: () => {},
+      onClose: (why) => {
+        fail(refused(name, why));
+        channel?.closed(why);
+      },
+    });
+    pipe.send([handshake.first]);
+    await opened.promise.finally(() => clearTimeout(timer));
+  }
+
+  #begin(pipe: Pipe, transport: RekeyingTransport, hello: ServerHello): Channel {
+    const isLost = !hello.resumed && this.id !== encodeHex(NO_SESSION);
+    if (isLost) this.#lose(`${formatUrl(this.#url)} does not know the session any more`);
+    const conversation = this.#conversation;
+    const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
+      onProved: () => {},
+      onMessage: (message) => conversation.take(message),
+      onConfirmed: (received) => conversation.confirm(received),
+      onClosed: (status, why) => this.#closedByServer(status, why),
+      onCut: (why) => this.#cut(channel, why),
+    });
+    this.#session = hello.session.slice();
+    this.#channel = channel;
+    this.#failures = 0;
+    channel.ping(); // proves that this is no recording, and so begins the session over there
+    conversation.attach(channel, hello.received);
+    this.#emit({ type: 'connected', resumed: hello.resumed });
+    return channel;
+  }
+
+  /** What was asked and not answered is given up; what was sent may have been lost. */
+  #lose(why: string): void {
+    const lost = this.#conversation;
+    this.#session = NO_SESSION;
+    this.#conversation = this.#newConversation();
+    lost.end(new SottoError('unreachable', `The session was lost: ${why}.`));
+    this.#emit({ type: 'gap', missed: null });
+  }
+
+  #closedByServer(status: number, why: string): void {
+    if (this.#closing) return;
+    if (status !== 0) return this.#lose(why);
+    this.#closing = new SottoError('closed', `The server has closed the session: ${why}`);
+    this.#conversation.end(this.#closing);
+    this.#emit({ type: 'closed', why });
+  }
+
+  #cut(channel: Channel, why: string): void {
+    this.#conversation.detach(channel);
+    if (this.#channel !== channel) return;
+    this.#channel = null;
+    if (this.#closing) return;
+    this.#emit({ type: 'disconnected', why });
+    this.#connectSoon();
+  }
+
+  #connectSoon(): void {
+    const wait = backoffDelay({ first: this.#options.reconnectAfter, tries: 0 }, this.#failures);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#connect().catch((error: unknown) => {
+        this.#options.log.debug({ why: messageOf(error) }, 'the session could not be gone on with yet');
+        if (!this.#closing) this.#connectSoon();
+      });
+    }, wait);
+  }
+
+  #emit(event: ClientEvent): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.log.error({ error }, 'a listener of a session failed');
+      }
+    }
+  }
+}
+
+function refused(name: string, cause: unknown): SottoError {
+  const text = `${name} does not take this client, or is not who it should be: secret or keys do not belong together.`;
+  return new SottoError('refused', text, { cause });
+}

@@ -1,0 +1,315 @@
+import { primitives } from '#crypto';
+import { type App, appFrom, type Dispatcher, type Handler } from '../app/app.ts';
+import { type Bytes, concat } from '../bytes/bytes.ts';
+import { decodeHex, encodeHex } from '../bytes/text.ts';
+import { codeOf, messageOf, SottoError } from '../errors.ts';
+import type { PublicKey } from '../keys/public-key.ts';
+import type { Pipe } from '../platform/types.ts';
+import { errorReplyBytes } from '../sealed/adapter.ts';
+import { Counters } from '../sealed/counters.ts';
+import { OnceWindow } from '../sealed/once-window.ts';
+import { STATUS } from '../sealed/status.ts';
+import { MemoryOnceStore } from '../sealed/stores/memory.ts';
+import { formatAddress } from '../transport/url.ts';
+import { SESSION_ID_SIZE } from '../wire/session.ts';
+import { Channel } from './channel.ts';
+import { Conversation, type SendOptions } from './conversation.ts';
+import { ServerHandshake } from './handshake.ts';
+import { listenForSessions, type SessionListener } from './listener.ts';
+import { type ResolvedServer, resolveServer, type SessionServerOptions } from './options.ts';
+import { Rooms } from './rooms.ts';
+import { Session } from './session.ts';
+
+/** What happens to sessions. */
+export type SessionEvent =
+  | { readonly type: 'join'; readonly session: Session }
+  | { readonly type: 'leave'; readonly session: Session; readonly why: string }
+  /** The connection is lost; it may come back. */
+  | { readonly type: 'away'; readonly session: Session; readonly why: string }
+  | { readonly type: 'back'; readonly session: Session }
+  | { readonly type: 'room'; readonly session: Session; readonly room: string; readonly isIn: boolean };
+
+/** Everybody who has joined a room. */
+export interface Room {
+  readonly members: readonly Session[];
+  /** Tells all of them. @returns to how many it goes; the others take too slowly what they are sent. */
+  push(
+    route: string,
+    body?: unknown,
+    options?: SendOptions & { readonly except?: { readonly id: string } },
+  ): number;
+}
+
+/** For answers of clients, ms. */
+const ASK_TIMEOUT = 30_000;
+const CLOSE_TIMEOUT = 5000;
+const SERVER_CLOSES = 'The server is closing.';
+
+/**
+ * Answers clients that stay: encrypted both ways, pushed to at any time, and known again when they come back.
+ *
+ * @example
+ * ```ts
+ * import { createApp, Identity } from 'sotto';
+ * import { SessionServer } from 'sotto/session';
+ * const app = createApp()
+ *   .on('/join/:room', (ctx) => ctx.session?.join(ctx.params.room))
+ *   .on('/say/:room', (ctx) => server.room(ctx.params.room).push('/said', ctx.body));
+ * const server = await SessionServer.start(app, { identity: Identity.generate(), listen: 'ws://127.0.0.1:0' });
+ * console.log(server.addresses, server.publicKey?.toString());
+ * await server.close();
+ * ```
+ */
+export class SessionServer implements AsyncDisposable {
+  readonly #app: Dispatcher;
+  readonly #options: ResolvedServer;
+  readonly #sessions = new Map<string, Held>();
+  readonly #rooms: Rooms<Session>;
+  readonly #counters = new Counters();
+  readonly #once: OnceWindow;
+  readonly #listeners = new Map<SessionEvent['type'], Set<(event: SessionEvent) => void>>();
+  #doors: readonly SessionListener[] = [];
+  #closed: Promise<void> | null = null;
+  #isClosing = false;
+
+  /**
+   * Listens on every URL of `options.listen`, or on none.
+   *
+   * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
+   */
+  static async start(handler: App | Handler, options: SessionServerOptions): Promise<SessionServer> {
+    const resolved = await resolveServer(options);
+    const app = typeof handler === 'function' ? appFrom(handler) : handler;
+    const server = new SessionServer(app, resolved);
+    server.#doors = await listenForSessions(resolved, {
+      onPipe: (pipe) => server.#welcome(pipe),
+      onDrop: (reason) => server.#counters.add(reason),
+    });
+    return server;
+  }
+
+  private constructor(app: Dispatcher, options: ResolvedServer) {
+    this.#app = app;
+    this.#options = options;
+    this.#rooms = new Rooms((room, session, isIn) => this.#emit({ type: 'room', session, room, isIn }));
+    this.#once = new OnceWindow(new MemoryOnceStore(), {
+      clock: Date.now,
+      patience: ASK_TIMEOUT,
+      onStoreError: (error) => options.log.error({ error }, 'the memory of what was handled once failed'),
+    });
+  }
+
+  /** The key that clients need; null where they need the secret. */
+  get publicKey(): PublicKey | null {
+    return this.#options.credentials.identity?.publicKey ?? null;
+  }
+
+  /** Where it listens, with the ports it really got. */
+  get addresses(): readonly string[] {
+    return this.#doors.map(({ address }) => address);
+  }
+
+  /** Those that are connected, and those that may come back. */
+  get sessions(): readonly Session[] {
+    return [...this.#sessions.values()].map(({ session }) => session);
+  }
+
+  /** How often each thing happened. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters.snapshot();
+  }
+
+  room(name: string): Room {
+    const rooms = this.#rooms;
+    return {
+      get members() {
+        return rooms.members(name);
+      },
+      push(route, body, { except, ...options } = {}) {
+        const others = rooms.members(name).filter(({ id }) => id !== except?.id);
+        return others.filter((session) => session.push(route, body, options)).length;
+      },
+    };
+  }
+
+  /** @returns what ends it. */
+  on<Type extends SessionEvent['type']>(
+    type: Type,
+    listener: (event: Extract<SessionEvent, { type: Type }>) => void,
+  ): () => void {
+    const all = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, all);
+    const any = listener as (event: SessionEvent) => void;
+    all.add(any);
+    return () => void all.delete(any);
+  }
+
+  /** Takes nobody new, lets what is being answered be answered, then ends every session. */
+  close({ timeout = CLOSE_TIMEOUT }: { readonly timeout?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(timeout);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(timeout: number): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#doors.map((door) => door.stop()));
+    const deadline = performance.now() + timeout;
+    for (const { conversation } of this.#sessions.values()) {
+      await conversation.settled(Math.max(0, deadline - performance.now()));
+    }
+    for (const { session } of [...this.#sessions.values()]) session.close(STATUS.unavailable, SERVER_CLOSES);
+    await Promise.all(this.#doors.map((door) => door.close()));
+    await this.#once.close();
+  }
+
+  /** The first message of a connection decides; whatever is wrong with it, the connection just ends. */
+  #welcome(pipe: Pipe): void {
+    let channel: Channel | null = null;
+    const drop = (reason: string): void => {
+      this.#counters.add(reason);
+      this.#options.log.debug({ reason, remote: formatAddress(pipe.remote) }, 'a connection was dropped');
+      pipe.destroy();
+    };
+    const timer = setTimeout(() => drop('handshake_timeout'), this.#options.handshakeTimeout);
+    pipe.start({
+      onData: (bytes) => {
+        if (channel) return channel.take(bytes);
+        clearTimeout(timer);
+        try {
+          channel = this.#shake(pipe, bytes);
+        } catch (error) {
+          drop(`handshake_${codeOf(error)}`);
+        }
+      },
+      onDrain: () => {},
+      onClose: (why) => {
+        clearTimeout(timer);
+        channel?.closed(why);
+      },
+    });
+  }
+
+  /** @throws SottoError for what is no handshake, or not of anybody who may come. */
+  #shake(pipe: Pipe, first: Bytes): Channel {
+    const handshake = new ServerHandshake(this.#options.credentials, first);
+    const { sender, hello } = handshake;
+    if (this.#isClosing || !this.#options.allow(sender)) throw new SottoError('not_allowed', 'Not this key.');
+    const known = this.#sessionFor(encodeHex(hello.session), sender);
+    const id = known?.session.id ?? encodeHex(primitives.randomBytes(SESSION_ID_SIZE));
+    const received = known?.conversation.received ?? 0;
+    const answer = handshake.answer({ received, session: decodeHex(id), resumed: known !== null });
+    let held = known;
+    const channel: Channel = new Channel(pipe, answer.transport, received, this.#options, {
+      onProved: () => {
+        // Only now: the first message may be a recording, which must neither begin nor move a session.
+        held = known && this.#sessions.get(id) === known ? known : this.#begin(id, sender);
+        if (held) this.#attach(held, channel, pipe, known ? hello.received : 0);
+        else channel.close(STATUS.unavailable, 'There are too many sessions.');
+      },
+      onMessage: (message) => held?.conversation.take(message),
+      onConfirmed: (count) => held?.conversation.confirm(count),
+      onClosed: (_status, why) => held && this.#end(held, why),
+      onCut: (why) => held && this.#away(held, channel, why),
+    });
+    pipe.send([answer.message]);
+    return channel;
+  }
+
+  /** Of the same client alone. */
+  #sessionFor(id: string, sender: PublicKey | null): Held | null {
+    const held = this.#sessions.get(id);
+    return held && held.session.sender?.fingerprint === sender?.fingerprint ? held : null;
+  }
+
+  /** Null where there are too many. */
+  #begin(id: string, sender: PublicKey | null): Held | null {
+    if (this.#sessions.size >= this.#options.maxSessions) {
+      this.#counters.add('too_many_sessions');
+      return null;
+    }
+    const conversation = new Conversation({
+      ...this.#options,
+      role: 'server',
+      dispatch: (message) => this.#app.dispatch(message),
+      facts: () => ({ sender, transport: 'ws', remote: session.remote, session }),
+      once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, run),
+      onSkipped: () => this.#counters.add('skipped_by_client'),
+      onBroken: (why) => {
+        this.#counters.add(`broken_${why}`);
+        session.close(STATUS.badRequest, 'That is no session as it should be.');
+      },
+    });
+    const session = new Session(id, sender, { conversation, rooms: this.#rooms, timeout: ASK_TIMEOUT });
+    const held: Held = { session, conversation, timer: null, hasJoined: false };
+    session.onClosed = (why) => this.#end(held, why);
+    this.#sessions.set(id, held);
+    return held;
+  }
+
+  #attach(held: Held, channel: Channel, pipe: Pipe, received: number): void {
+    if (held.timer) clearTimeout(held.timer);
+    held.timer = null;
+    held.session.attach(channel, formatAddress(pipe.remote));
+    held.conversation.attach(channel, received);
+    const { session } = held;
+    this.#emit({ type: held.hasJoined ? 'back' : 'join', session });
+    held.hasJoined = true;
+  }
+
+  #away(held: Held, channel: Channel, why: string): void {
+    held.conversation.detach(channel);
+    if (!held.session.detach(channel) || !this.#sessions.has(held.session.id)) return;
+    if (why === 'closed' || this.#isClosing || this.#options.resumeWithin === 0) return this.#end(held, why);
+    this.#emit({ type: 'away', session: held.session, why });
+    held.timer = setTimeout(() => this.#end(held, 'it did not come back'), this.#options.resumeWithin);
+    held.timer.unref?.();
+  }
+
+  #end(held: Held, why: string): void {
+    const { session, conversation, timer } = held;
+    if (this.#sessions.get(session.id) !== held) return;
+    this.#sessions.delete(session.id);
+    if (timer) clearTimeout(timer);
+    conversation.end(new SottoError('unreachable', `The session is over: ${why}.`));
+    this.#rooms.leaveAll(session);
+    this.#emit({ type: 'leave', session, why });
+  }
+
+  /** By whom and under which name: nobody meets what another has asked. */
+  async #runOnce(
+    id: Bytes,
+    sentAt: number,
+    sender: PublicKey | null,
+    run: () => Promise<Bytes>,
+  ): Promise<Bytes> {
+    const refusal = this.#once.refusal(sentAt);
+    if (refusal !== null) return errorReplyBytes(STATUS.tooEarly, String(refusal));
+    const name = primitives.sha256(concat(sender?.bytes ?? new Uint8Array(1), id));
+    const outcome = await this.#once.run(name, sentAt, run);
+    if (outcome.state === 'answered') return outcome.packet;
+    if (outcome.state === 'full')
+      return errorReplyBytes(STATUS.unavailable, 'Too much is remembered already.');
+    return errorReplyBytes(STATUS.outcomeUnknown, 'It was begun, and nobody knows how it ended.');
+  }
+
+  #emit(event: SessionEvent): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.log.error({ error, why: messageOf(error) }, 'a listener of sessions failed');
+      }
+    }
+  }
+}
+
+interface Held {
+  readonly session: Session;
+  readonly conversation: Conversation;
+  timer: ReturnType<typeof setTimeout> | null;
+  hasJoined: boolean;
+}
