@@ -7,6 +7,7 @@ import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
 import { ServerClock } from '../sealed/server-clock.ts';
 import { backoffDelay } from '../transport/backoff.ts';
+import { httpPipe } from '../transport/http-pipe.ts';
 import { formatUrl, type RoadUrl } from '../transport/url.ts';
 import { ONCE_ID_SIZE, SESSION_ID_SIZE, type ServerHello } from '../wire/session.ts';
 import { type AskOptions, asking, type StreamOptions } from './asking.ts';
@@ -63,12 +64,15 @@ export class SessionClient implements AsyncDisposable {
   /**
    * Connects; the handshake proves the server, and this client if it has an identity.
    *
-   * @param url such as `ws://host:7880` or `wss://host/session`; the path is `/session` where none is given.
+   * @param url such as `ws://host:7880`, `wss://host/session` or, where WebSockets do not get through, `http://host`; the path is `/session` where none is given.
    * @throws SottoError `invalid_option`, `invalid_url`, `invalid_key`, `unreachable`, `timeout`, `refused` where the
    * server does not know this client, or is another one.
    */
   static async connect(url: string, options: SessionClientOptions): Promise<SessionClient> {
-    const client = new SessionClient(sessionUrl(url, ['ws', 'wss']), await resolveClient(options));
+    const client = new SessionClient(
+      sessionUrl(url, ['ws', 'wss', 'http', 'https']),
+      await resolveClient(options),
+    );
     try {
       await client.#connect();
       return client;
@@ -191,7 +195,11 @@ export class SessionClient implements AsyncDisposable {
       ...this.#options,
       role: 'client',
       dispatch: (message) => this.#app.dispatch(message),
-      facts: () => ({ sender: null, transport: 'ws', remote: `${this.#url.host}:${this.#url.port}` }),
+      facts: () => ({
+        sender: null,
+        transport: this.#url.scheme.startsWith('http') ? 'http' : 'ws',
+        remote: `${this.#url.host}:${this.#url.port}`,
+      }),
       once: null,
       onSkipped: (missed) => this.#emit({ type: 'gap', missed }),
       onBroken: (why) => this.#channel?.cut(`broken: ${why}`),
@@ -203,7 +211,7 @@ export class SessionClient implements AsyncDisposable {
   async #connect(): Promise<void> {
     const { credentials, timeout } = this.#options;
     const name = formatUrl(this.#url);
-    const pipe = await sockets.connectChannel(name, { maxMessage: MAX_SESSION_PACKET, timeout });
+    const pipe = await this.#openPipe();
     if (this.#closing) return pipe.destroy();
     const hello = { received: this.#conversation.received, session: this.#session };
     const handshake = new ClientHandshake(credentials, this.#url.host, hello);
@@ -234,6 +242,12 @@ export class SessionClient implements AsyncDisposable {
     });
     pipe.send([handshake.first]);
     await opened.promise.finally(() => clearTimeout(timer));
+  }
+
+  async #openPipe(): Promise<Pipe> {
+    const limits = { maxMessage: MAX_SESSION_PACKET, timeout: this.#options.timeout };
+    const isHttp = this.#url.scheme.startsWith('http');
+    return isHttp ? httpPipe(this.#url, limits) : sockets.connectChannel(formatUrl(this.#url), limits);
   }
 
   #begin(pipe: Pipe, transport: RekeyingTransport, hello: ServerHello): Channel {

@@ -1,8 +1,9 @@
-/** Where sessions come in: WebSockets on a path of an HTTP port. */
+/** Where sessions come in: WebSockets and POSTs on a path of an HTTP port. */
 
 import { SottoError } from '../errors.ts';
 import type { HttpLimits, Pipe } from '../platform/types.ts';
 import { HttpMount } from '../transport/http-mount.ts';
+import { HttpPipes, MAX_BATCH } from '../transport/http-pipe.ts';
 import { told } from '../transport/listen.ts';
 import { DEFAULT_PATH, formatUrl, parseUrl, type RoadUrl } from '../transport/url.ts';
 
@@ -23,8 +24,14 @@ export const SESSION_PATH = '/session';
 export const MAX_SESSION_PACKET = 65_535;
 const MAX_CONNECTIONS = 20_000;
 const REQUEST_TIMEOUT = 10_000;
+/** Of a connection between two requests, ms. */
+const KEEP_ALIVE = 60_000;
 
-/** @throws SottoError `invalid_url`, `address_in_use`, `listen_failed`. */
+/**
+ * Listens on every URL, or on none; those of one host and port share it.
+ *
+ * @throws SottoError `invalid_url`, `address_in_use`, `listen_failed`.
+ */
 export async function listenForSessions(
   {
     listen,
@@ -32,17 +39,29 @@ export async function listenForSessions(
   }: { readonly listen: readonly string[]; readonly maxConnectionsPerHost: number },
   door: SessionDoor,
 ): Promise<readonly SessionListener[]> {
-  const urls = listen.map((text) => sessionUrl(text, ['ws']));
+  const places = new Map<string, Place>();
+  const listeners = listen.map((text) => {
+    const url = sessionUrl(text, ['ws', 'http']);
+    const name = `${url.host} ${url.port}`;
+    const place = places.get(name) ?? { url, mount: new HttpMount() };
+    places.set(name, place);
+    return url.scheme === 'ws'
+      ? takeChannels(url, place.mount, door)
+      : takePosts(url, place.mount, maxConnectionsPerHost, door);
+  });
   const limits: HttpLimits = {
-    maxBody: MAX_SESSION_PACKET,
+    maxBody: 2 * MAX_BATCH,
     maxConnections: MAX_CONNECTIONS,
-    maxConnectionsPerHost,
+    maxConnectionsPerHost: 2 * maxConnectionsPerHost, // each needs two for its POSTs
     requestTimeout: REQUEST_TIMEOUT,
-    idleTimeout: 2 ** 31 - 1, // pings tell who is gone
+    idleTimeout: KEEP_ALIVE,
   };
-  const listeners: SessionListener[] = [];
+  const onDrop = (reason: string): void => door.onDrop(reason);
   try {
-    for (const url of urls) listeners.push(await listenOn(url, limits, door));
+    for (const { url, mount } of places.values()) {
+      const { host, port } = url;
+      await told(url, mount.listen({ host, port, reusePort: false, limits, onDrop }));
+    }
     return listeners;
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -60,25 +79,45 @@ export function sessionUrl(text: string, schemes: readonly string[]): RoadUrl {
   return url.path === DEFAULT_PATH ? { ...url, path: SESSION_PATH } : url;
 }
 
-async function listenOn(url: RoadUrl, limits: HttpLimits, door: SessionDoor): Promise<SessionListener> {
-  const mount = new HttpMount();
+interface Place {
+  readonly url: RoadUrl;
+  readonly mount: HttpMount;
+}
+
+function takeChannels(url: RoadUrl, mount: HttpMount, door: SessionDoor): SessionListener {
   let isTaking = true;
-  mount.onPipe(url.path, (pipe) => {
-    if (isTaking) door.onPipe(pipe);
-    else pipe.destroy();
-  });
-  await told(
-    url,
-    mount.listen({
-      ...{ host: url.host, port: url.port, reusePort: false, limits },
-      onDrop: (reason) => door.onDrop(reason),
-    }),
-  );
+  mount.onPipe(url.path, (pipe) => (isTaking ? door.onPipe(pipe) : pipe.destroy()));
   return {
-    address: formatUrl({ ...url, port: mount.port }),
+    get address() {
+      return formatUrl({ ...url, port: mount.port });
+    },
     async stop() {
       isTaking = false;
     },
     close: () => mount.leave(),
+  };
+}
+
+function takePosts(
+  url: RoadUrl,
+  mount: HttpMount,
+  maxPipesPerHost: number,
+  door: SessionDoor,
+): SessionListener {
+  const pipes = new HttpPipes(
+    { maxMessage: MAX_SESSION_PACKET, maxPipes: MAX_CONNECTIONS, maxPipesPerHost },
+    (pipe) => door.onPipe(pipe),
+    (reason) => door.onDrop(reason),
+  );
+  pipes.mountAt(url.path, mount);
+  return {
+    get address() {
+      return formatUrl({ ...url, port: mount.port });
+    },
+    stop: async () => pipes.stop(),
+    async close() {
+      pipes.close();
+      await mount.leave();
+    },
   };
 }

@@ -5,6 +5,8 @@ import type { BindOptions, BoundSocket, HttpExchange, HttpLimits, Pipe } from '.
 
 interface Taker {
   readonly onPost: ((exchange: HttpExchange) => void) | null;
+  /** For paths that have one name more. */
+  readonly onPostBelow: ((exchange: HttpExchange) => void) | null;
   readonly onPipe: ((pipe: Pipe) => void) | null;
 }
 
@@ -20,12 +22,17 @@ export class HttpMount {
   }
 
   onPost(path: string, onPost: (exchange: HttpExchange) => void): void {
-    this.#takers.set(path, { onPipe: null, ...this.#takers.get(path), onPost });
+    this.#add(path, { onPost });
     this.#users += 1;
   }
 
+  /** For whoever takes POSTs at the path already: those to paths with one name more. */
+  onPostBelow(path: string, onPostBelow: (exchange: HttpExchange) => void): void {
+    this.#add(path, { onPostBelow });
+  }
+
   onPipe(path: string, onPipe: (pipe: Pipe) => void): void {
-    this.#takers.set(path, { onPost: null, ...this.#takers.get(path), onPipe });
+    this.#add(path, { onPipe });
     this.#users += 1;
   }
 
@@ -34,11 +41,21 @@ export class HttpMount {
   ): Promise<void> {
     this.#socket = await sockets.listenHttp({
       ...options,
-      accepts: (path) => this.#takers.get(path)?.onPost != null,
-      onPost: (exchange) => this.#takers.get(exchange.path)?.onPost?.(exchange),
+      accepts: (path) => this.#takerOf(path) !== null,
+      onPost: (exchange) => this.#takerOf(exchange.path)?.(exchange),
       channelHandler: (path) => this.#takers.get(path)?.onPipe ?? null,
     });
     this.#port = this.#socket.port;
+  }
+
+  #add(path: string, more: Partial<Taker>): void {
+    const none = { onPost: null, onPostBelow: null, onPipe: null };
+    this.#takers.set(path, { ...none, ...this.#takers.get(path), ...more });
+  }
+
+  #takerOf(path: string): ((exchange: HttpExchange) => void) | null {
+    const above = path.slice(0, path.lastIndexOf('/'));
+    return this.#takers.get(path)?.onPost ?? this.#takers.get(above)?.onPostBelow ?? null;
   }
 
   /** The port is given back when its last user has left. */

@@ -1,0 +1,415 @@
+/**
+ * A pipe of messages over plain HTTP, for where WebSockets do not get through: one POST at a time brings what is to be sent,
+ * another is held until there is something to hear.
+ *
+ * The format is in src/wire/http-batch.ts.
+ */
+
+import { primitives } from '#crypto';
+import { sockets } from '#sockets';
+import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { encodeHex } from '../bytes/text.ts';
+import { messageOf, SottoError } from '../errors.ts';
+import type { HttpExchange, Pipe, PipeEvents, SocketAddress } from '../platform/types.ts';
+import {
+  BATCH_CONTENT_TYPE,
+  BATCH_ID_SIZE,
+  BATCH_OVERHEAD,
+  decodeBatch,
+  encodeBatch,
+  type NumberedMessage,
+} from '../wire/http-batch.ts';
+import type { HttpMount } from './http-mount.ts';
+import { formatUrl, limitedHost, type RoadUrl } from './url.ts';
+
+const OK = 200;
+const BAD_REQUEST = 400;
+const NOT_FOUND = 404;
+const UNSUPPORTED_MEDIA_TYPE = 415;
+const UNAVAILABLE = 503;
+
+/** So long a question is held at the most, ms; proxies cut what is silent for a minute. */
+const HOLD = 20_000;
+/** Who has not asked again for so long is gone, ms. */
+const GONE_AFTER = 30_000;
+/** Of one body, bytes; a message more at the most. */
+export const MAX_BATCH: number = 256 * 1024;
+/** Messages that have come before their turn. */
+const MAX_EARLY = 1024;
+
+export interface HttpPipeLimits {
+  /** Bytes of one message. */
+  readonly maxMessage: number;
+  readonly maxPipes: number;
+  readonly maxPipesPerHost: number;
+}
+
+/** Messages on their way out, numbered, in batches that fit. */
+class Outgoing {
+  #queue: NumberedMessage[] = [];
+  #next = 0;
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(messages: readonly Bytes[]): void {
+    for (const message of messages) {
+      this.#queue.push({ number: this.#next++, message });
+      this.#bytes += message.length + BATCH_OVERHEAD;
+    }
+  }
+
+  /** One message at the least, where there is one. */
+  takeBatch(): Bytes {
+    let [size, count] = [0, 0];
+    for (const { message } of this.#queue) {
+      if (count > 0 && size + message.length + BATCH_OVERHEAD > MAX_BATCH) break;
+      size += message.length + BATCH_OVERHEAD;
+      count += 1;
+    }
+    const batch = encodeBatch(this.#queue.slice(0, count));
+    this.#queue = this.#queue.slice(count);
+    this.#bytes -= size;
+    return batch;
+  }
+}
+
+/** Messages on their way in, put in order. */
+class Incoming {
+  readonly #maxMessage: number;
+  readonly #early = new Map<number, Bytes>();
+  #next = 0;
+
+  constructor(maxMessage: number) {
+    this.#maxMessage = maxMessage;
+  }
+
+  /** Those that are due. @throws SottoError for what is no batch, and for too much that is early. */
+  take(batch: Bytes): Bytes[] {
+    for (const { number, message } of decodeBatch(batch, this.#maxMessage)) {
+      if (number < this.#next) continue;
+      if (number - this.#next > MAX_EARLY) throw new SottoError('invalid_message', 'A message is far ahead.');
+      this.#early.set(number, message);
+    }
+    const due: Bytes[] = [];
+    for (let message = this.#early.get(this.#next); message; message = this.#early.get(this.#next)) {
+      this.#early.delete(this.#next);
+      this.#next += 1;
+      due.push(message);
+    }
+    return due;
+  }
+}
+
+/** The serving side: takes pipes at a path of a mount, and below it. */
+export class HttpPipes {
+  readonly #limits: HttpPipeLimits;
+  readonly #onPipe: (pipe: Pipe) => void;
+  readonly #onDrop: (reason: string) => void;
+  readonly #pipes = new Map<string, ServedPipe>();
+  readonly #perHost = new Map<string, number>();
+  #isTaking = true;
+
+  constructor(limits: HttpPipeLimits, onPipe: (pipe: Pipe) => void, onDrop: (reason: string) => void) {
+    this.#limits = limits;
+    this.#onPipe = onPipe;
+    this.#onDrop = onDrop;
+  }
+
+  mountAt(path: string, mount: HttpMount): void {
+    mount.onPost(path, (exchange) => this.#open(exchange));
+    mount.onPostBelow(path, (exchange) => this.#goOn(exchange));
+  }
+
+  /** Takes nobody new. */
+  stop(): void {
+    this.#isTaking = false;
+  }
+
+  close(): void {
+    for (const pipe of this.#pipes.values()) pipe.destroy();
+  }
+
+  #open(exchange: HttpExchange): void {
+    if (!isBatch(exchange)) return exchange.answer(UNSUPPORTED_MEDIA_TYPE);
+    const host = limitedHost(exchange.remote.host);
+    const count = this.#perHost.get(host) ?? 0;
+    const { maxPipes, maxPipesPerHost, maxMessage } = this.#limits;
+    if (!this.#isTaking || this.#pipes.size >= maxPipes || count >= maxPipesPerHost) {
+      this.#onDrop('connection_limit');
+      return exchange.answer(UNAVAILABLE);
+    }
+    this.#perHost.set(host, count + 1);
+    const id = primitives.randomBytes(BATCH_ID_SIZE);
+    const name = encodeHex(id);
+    const pipe = new ServedPipe(exchange.remote, maxMessage, () => {
+      this.#pipes.delete(name);
+      const left = (this.#perHost.get(host) ?? 1) - 1;
+      if (left > 0) this.#perHost.set(host, left);
+      else this.#perHost.delete(host);
+    });
+    this.#pipes.set(name, pipe);
+    this.#onPipe(pipe);
+    pipe.take(exchange, id);
+  }
+
+  #goOn(exchange: HttpExchange): void {
+    if (!isBatch(exchange)) return exchange.answer(UNSUPPORTED_MEDIA_TYPE);
+    const pipe = this.#pipes.get(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
+    if (pipe) pipe.take(exchange, EMPTY);
+    else exchange.answer(NOT_FOUND);
+  }
+}
+
+class ServedPipe implements Pipe {
+  readonly remote: SocketAddress;
+  readonly #incoming: Incoming;
+  readonly #outgoing = new Outgoing();
+  readonly #onGone: () => void;
+  #events: PipeEvents | null = null;
+  /** Who waits for something to hear. */
+  #held: { readonly exchange: HttpExchange; readonly timer: ReturnType<typeof setTimeout> } | null = null;
+  #goneTimer: ReturnType<typeof setTimeout> | null = null;
+  #isFlushing = false;
+  #isEnding = false;
+  #isClosed = false;
+
+  constructor(remote: SocketAddress, maxMessage: number, onGone: () => void) {
+    this.remote = remote;
+    this.#incoming = new Incoming(maxMessage);
+    this.#onGone = onGone;
+    this.#waitForNext();
+  }
+
+  get buffered(): number {
+    return this.#outgoing.bytes;
+  }
+
+  start(events: PipeEvents): void {
+    this.#events = events;
+  }
+
+  /** @param head what goes before the answer. */
+  take(exchange: HttpExchange, head: Bytes): void {
+    const isQuestion = exchange.body.length === 0 && head.length === 0;
+    if (!isQuestion && !this.#deliver(exchange)) return exchange.answer(BAD_REQUEST);
+    if (isQuestion && this.#outgoing.bytes === 0 && !this.#isEnding) return this.#hold(exchange);
+    // Soon, so that what is answered at once goes back with this.
+    sockets.soon(() => this.#answer(exchange, head));
+  }
+
+  send(data: readonly Bytes[]): void {
+    if (this.#isClosed || this.#isEnding) return;
+    this.#outgoing.add(data);
+    this.#flushSoon();
+  }
+
+  pause(): void {}
+  resume(): void {}
+
+  end(): void {
+    this.#isEnding = true;
+    this.#flushSoon();
+    if (this.#outgoing.bytes === 0) this.destroy();
+  }
+
+  destroy(): void {
+    this.#close(null);
+  }
+
+  /** Whether it was what it should be. */
+  #deliver({ body }: HttpExchange): boolean {
+    try {
+      for (const message of this.#incoming.take(body)) this.#events?.onData(message);
+      return true;
+    } catch (error) {
+      this.#close(messageOf(error));
+      return false;
+    }
+  }
+
+  /** One is held; one more is the other end's repetition after a cut, and the first is nobody's any more. */
+  #hold(exchange: HttpExchange): void {
+    this.#release();
+    if (this.#goneTimer) clearTimeout(this.#goneTimer);
+    const timer = setTimeout(() => this.#release(), HOLD);
+    timer.unref?.();
+    this.#held = { exchange, timer };
+    exchange.closed.addEventListener('abort', () => {
+      if (this.#held?.exchange !== exchange) return;
+      this.#held = null;
+      clearTimeout(timer);
+      this.#waitForNext();
+    });
+  }
+
+  /** Answers who is held, with what there is. */
+  #release(): void {
+    const held = this.#held;
+    if (!held) return;
+    this.#held = null;
+    clearTimeout(held.timer);
+    this.#waitForNext();
+    this.#answer(held.exchange, EMPTY);
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    sockets.soon(() => {
+      this.#isFlushing = false;
+      if (this.#outgoing.bytes > 0 || this.#isEnding) this.#release();
+    });
+  }
+
+  #answer(exchange: HttpExchange, head: Bytes): void {
+    const batch = this.#isClosed ? EMPTY : this.#outgoing.takeBatch();
+    exchange.answer(OK, concat(head, batch), BATCH_CONTENT_TYPE);
+    if (this.#outgoing.bytes > 0) return;
+    if (this.#isEnding) this.destroy();
+    else this.#events?.onDrain();
+  }
+
+  #waitForNext(): void {
+    if (this.#goneTimer) clearTimeout(this.#goneTimer);
+    this.#goneTimer = setTimeout(() => this.#close('it does not ask any more'), GONE_AFTER);
+    this.#goneTimer.unref?.();
+  }
+
+  #close(why: string | null): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#goneTimer) clearTimeout(this.#goneTimer);
+    this.#release();
+    if (this.#goneTimer) clearTimeout(this.#goneTimer);
+    this.#onGone();
+    this.#events?.onClose(why);
+  }
+}
+
+/**
+ * The asking side. It opens with what is sent first.
+ *
+ * @param timeout for each POST that brings something, ms.
+ */
+export function httpPipe(
+  url: RoadUrl,
+  { maxMessage, timeout }: { readonly maxMessage: number; readonly timeout: number },
+): Pipe {
+  return new AskingPipe(url, maxMessage, timeout);
+}
+
+class AskingPipe implements Pipe {
+  readonly remote: SocketAddress;
+  readonly #url: string;
+  readonly #timeout: number;
+  readonly #incoming: Incoming;
+  readonly #outgoing = new Outgoing();
+  readonly #gone = new AbortController();
+  #id: string | null = null;
+  #events: PipeEvents | null = null;
+  #isSending = false;
+  #isEnding = false;
+
+  constructor(url: RoadUrl, maxMessage: number, timeout: number) {
+    this.#url = formatUrl(url);
+    this.remote = { host: url.host, port: url.port };
+    this.#timeout = timeout;
+    this.#incoming = new Incoming(maxMessage);
+  }
+
+  get buffered(): number {
+    return this.#outgoing.bytes;
+  }
+
+  start(events: PipeEvents): void {
+    this.#events = events;
+  }
+
+  send(data: readonly Bytes[]): void {
+    if (this.#gone.signal.aborted || this.#isEnding) return;
+    this.#outgoing.add(data);
+    if (!this.#isSending) void this.#sendAll();
+  }
+
+  pause(): void {}
+  resume(): void {}
+
+  end(): void {
+    this.#isEnding = true;
+    if (!this.#isSending) this.destroy();
+  }
+
+  destroy(): void {
+    this.#close(null);
+  }
+
+  /** One after the other, so that they come in order. Never rejects. */
+  async #sendAll(): Promise<void> {
+    this.#isSending = true;
+    try {
+      // What is sent in one turn goes together.
+      await new Promise<void>((resolve) => sockets.soon(resolve));
+      while (this.#outgoing.bytes > 0 && !this.#gone.signal.aborted) {
+        const answer = await this.#post(this.#outgoing.takeBatch(), this.#timeout);
+        if (this.#id === null) this.#begin(answer);
+        else this.#deliver(answer);
+      }
+      this.#isSending = false;
+      if (this.#isEnding) this.destroy();
+      else this.#events?.onDrain();
+    } catch (error) {
+      this.#close(messageOf(error));
+    }
+  }
+
+  #begin(answer: Bytes): void {
+    if (answer.length < BATCH_ID_SIZE) throw new SottoError('invalid_message', 'The answer has no id.');
+    this.#id = encodeHex(answer.subarray(0, BATCH_ID_SIZE));
+    this.#deliver(answer.subarray(BATCH_ID_SIZE));
+    void this.#hear();
+  }
+
+  /** Asks on and on. Never rejects. */
+  async #hear(): Promise<void> {
+    try {
+      while (!this.#gone.signal.aborted) this.#deliver(await this.#post(EMPTY, GONE_AFTER));
+    } catch (error) {
+      this.#close(messageOf(error));
+    }
+  }
+
+  #deliver(batch: Bytes): void {
+    for (const message of this.#incoming.take(batch)) {
+      if (!this.#gone.signal.aborted) this.#events?.onData(message);
+    }
+  }
+
+  /** @throws SottoError `unreachable`. */
+  async #post(body: Bytes, timeout: number): Promise<Bytes> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeout);
+    const signal = AbortSignal.any([this.#gone.signal, late.signal]);
+    const url = this.#id === null ? this.#url : `${this.#url}/${this.#id}`;
+    const maxAnswer = BATCH_ID_SIZE + 2 * MAX_BATCH;
+    try {
+      const answer = await sockets.post(url, { body, contentType: BATCH_CONTENT_TYPE, maxAnswer, signal });
+      if (answer.status === OK) return answer.body;
+      throw new SottoError('unreachable', `${this.#url} answered with status ${answer.status}.`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #close(why: string | null): void {
+    if (this.#gone.signal.aborted) return;
+    this.#gone.abort();
+    this.#events?.onClose(why);
+  }
+}
+
+function isBatch({ contentType }: HttpExchange): boolean {
+  return contentType.startsWith(BATCH_CONTENT_TYPE);
+}
