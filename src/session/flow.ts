@@ -3,7 +3,7 @@
 import { StatusError } from '../errors.ts';
 
 /** Items that may be on their way before any was asked for. */
-export const FIRST_CREDIT = 32;
+const FIRST_CREDIT = 32;
 
 /** The receiving end: what comes, for whoever iterates; once. */
 export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {

@@ -1,11 +1,13 @@
 /** Where sessions come in: WebSockets and POSTs on a path of an HTTP port. */
 
+import { primitives } from '#crypto';
 import { SottoError } from '../errors.ts';
 import type { HttpLimits, Pipe } from '../platform/types.ts';
 import { HttpMount } from '../transport/http-mount.ts';
 import { HttpPipes, MAX_BATCH } from '../transport/http-pipe.ts';
 import { told } from '../transport/listen.ts';
 import { DEFAULT_PATH, formatUrl, parseUrl, type RoadUrl } from '../transport/url.ts';
+import { BATCH_ID_SIZE } from '../wire/http-batch.ts';
 
 export interface SessionListener {
   readonly address: string;
@@ -19,7 +21,7 @@ export interface SessionDoor {
   onDrop(reason: string): void;
 }
 
-export const SESSION_PATH = '/session';
+const SESSION_PATH = '/session';
 /** What a Noise message has at the most, bytes. */
 export const MAX_SESSION_PACKET = 65_535;
 const MAX_CONNECTIONS = 20_000;
@@ -105,7 +107,10 @@ function takePosts(
   door: SessionDoor,
 ): SessionListener {
   const pipes = new HttpPipes(
-    { maxMessage: MAX_SESSION_PACKET, maxPipes: MAX_CONNECTIONS, maxPipesPerHost },
+    {
+      ...{ maxMessage: MAX_SESSION_PACKET, maxPipes: MAX_CONNECTIONS, maxPipesPerHost },
+      newId: () => primitives.randomBytes(BATCH_ID_SIZE),
+    },
     (pipe) => door.onPipe(pipe),
     (reason) => door.onDrop(reason),
   );

@@ -5,7 +5,6 @@
  * The format is in src/wire/http-batch.ts.
  */
 
-import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
 import { encodeHex } from '../bytes/text.ts';
@@ -42,6 +41,8 @@ export interface HttpPipeLimits {
   readonly maxMessage: number;
   readonly maxPipes: number;
   readonly maxPipesPerHost: number;
+  /** 16 random bytes, by which a pipe is known: whoever guesses them can cut it. */
+  readonly newId: () => Bytes;
 }
 
 /** Messages on their way out, numbered, in batches that fit. */
@@ -142,7 +143,7 @@ export class HttpPipes {
       return exchange.answer(UNAVAILABLE);
     }
     this.#perHost.set(host, count + 1);
-    const id = primitives.randomBytes(BATCH_ID_SIZE);
+    const id = this.#limits.newId();
     const name = encodeHex(id);
     const pipe = new ServedPipe(exchange.remote, maxMessage, () => {
       this.#pipes.delete(name);
