@@ -33,8 +33,8 @@ const HOLD = 20_000;
 const GONE_AFTER = 30_000;
 /** Of one body, bytes; a message more at the most. */
 export const MAX_BATCH: number = 256 * 1024;
-/** Messages that have come before their turn. */
-const MAX_EARLY = 1024;
+/** Of messages that have come before their turn, bytes: answers may overtake each other, what is sent cannot. */
+const MAX_EARLY = { served: 0, asked: 4 * MAX_BATCH } as const;
 
 export interface HttpPipeLimits {
   /** Bytes of one message. */
@@ -80,26 +80,33 @@ class Outgoing {
 /** Messages on their way in, put in order. */
 class Incoming {
   readonly #maxMessage: number;
-  readonly #early = new Map<number, Bytes>();
+  readonly #maxEarly: number;
+  readonly #waiting = new Map<number, Bytes>();
+  #bytes = 0;
   #next = 0;
 
-  constructor(maxMessage: number) {
+  /** @param maxEarly of messages whose turn has not come, bytes. */
+  constructor(maxMessage: number, maxEarly: number) {
     this.#maxMessage = maxMessage;
+    this.#maxEarly = maxEarly;
   }
 
   /** Those that are due. @throws SottoError for what is no batch, and for too much that is early. */
   take(batch: Bytes): Bytes[] {
     for (const { number, message } of decodeBatch(batch, this.#maxMessage)) {
-      if (number < this.#next) continue;
-      if (number - this.#next > MAX_EARLY) throw new SottoError('invalid_message', 'A message is far ahead.');
-      this.#early.set(number, message);
+      if (number < this.#next || this.#waiting.has(number)) continue;
+      this.#waiting.set(number, message);
+      this.#bytes += message.length;
     }
     const due: Bytes[] = [];
-    for (let message = this.#early.get(this.#next); message; message = this.#early.get(this.#next)) {
-      this.#early.delete(this.#next);
+    for (let message = this.#waiting.get(this.#next); message; message = this.#waiting.get(this.#next)) {
+      this.#waiting.delete(this.#next);
+      this.#bytes -= message.length;
       this.#next += 1;
       due.push(message);
     }
+    const isTooEarly = this.#waiting.size > 0 && this.#bytes >= this.#maxEarly;
+    if (isTooEarly) throw new SottoError('invalid_message', 'Too much came before its turn.');
     return due;
   }
 }
@@ -179,7 +186,7 @@ class ServedPipe implements Pipe {
 
   constructor(remote: SocketAddress, maxMessage: number, onGone: () => void) {
     this.remote = remote;
-    this.#incoming = new Incoming(maxMessage);
+    this.#incoming = new Incoming(maxMessage, MAX_EARLY.served);
     this.#onGone = onGone;
     this.#waitForNext();
   }
@@ -318,7 +325,7 @@ class AskingPipe implements Pipe {
     this.#url = formatUrl(url);
     this.remote = { host: url.host, port: url.port };
     this.#timeout = timeout;
-    this.#incoming = new Incoming(maxMessage);
+    this.#incoming = new Incoming(maxMessage, MAX_EARLY.asked);
   }
 
   get buffered(): number {
