@@ -4,7 +4,15 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { SottoError, StatusError } from '../errors.ts';
 import { compose, type Layer } from './compose.ts';
 import { type Context, MessageContext } from './context.ts';
-import { errorReply, type InboundMessage, type Logger, OK, type Reply, SILENT } from './message.ts';
+import {
+  errorReply,
+  type InboundMessage,
+  isAsyncIterable,
+  type Logger,
+  OK,
+  type Reply,
+  SILENT,
+} from './message.ts';
 import { DEFAULTS, type Limits, resolveLimits } from './options.ts';
 import { NO_PARAMS, type ParamsOf, Router } from './router.ts';
 import { validated } from './schema.ts';
@@ -158,6 +166,10 @@ class RoutedApp implements App {
       const ctx = new MessageContext(message, found?.params ?? NO_PARAMS, this.#log);
       await this.#within(message, ctx, found?.entry ?? null);
       if (ctx.reply.status !== OK) assertStatus(ctx.reply.status);
+      // The handler has ended, but what it answers has only begun: it must still hear that nobody wants it.
+      if (isAsyncIterable(ctx.reply.value)) {
+        message.signal?.addEventListener('abort', () => ctx.stop(callerGone()), { once: true });
+      }
       return ctx.reply;
     } catch (error) {
       return this.#replyTo(error, message);

@@ -69,6 +69,11 @@ export interface Reply {
 
 export const OK = 0;
 
+/** Whether a value is told one by one, where the road has streams. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
 /** A reply that says what went wrong. */
 export function errorReply(error: StatusError): Reply {
   return { status: error.status, value: error.message, representation: 't' };

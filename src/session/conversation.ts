@@ -6,7 +6,7 @@
  */
 
 import type { InboundMessage, Logger, Reply } from '../app/message.ts';
-import { OK } from '../app/message.ts';
+import { isAsyncIterable, OK } from '../app/message.ts';
 import { type Bytes, concat, concatAll, EMPTY } from '../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import { fromReply } from '../sealed/adapter.ts';
@@ -475,10 +475,6 @@ function single(reply: Reply): Reply {
 function partOf(kind: KeptKind, content: Bytes): Part | null {
   if (kind === 'end') return { kind };
   return kind === 'data' || kind === 'item' || kind === 'error' ? { kind, content } : null;
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
 function abortedBy(signal: AbortSignal | undefined): SottoError {

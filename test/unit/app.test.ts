@@ -183,6 +183,19 @@ describe('ends', () => {
     assert.equal((await app.dispatch({ route: '/wait', signal: caller.signal })).status, 499);
   });
 
+  test('a handler that answers a stream is told when nobody wants the rest', async () => {
+    const caller = new AbortController();
+    const gone = Promise.withResolvers<unknown>();
+    const app = createApp().on('/ticks', async function* ({ signal }) {
+      signal.addEventListener('abort', () => gone.resolve(signal.reason));
+      yield 1;
+    });
+    const { value } = await app.dispatch({ route: '/ticks', signal: caller.signal });
+    for await (const tick of value as AsyncIterable<number>) assert.equal(tick, 1);
+    caller.abort();
+    assert.equal(((await gone.promise) as StatusError).code, 'caller_gone');
+  });
+
   test('a bare handler answers every route', async () => {
     assert.equal(
       await ask(
