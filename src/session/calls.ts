@@ -5,7 +5,7 @@ import { SottoError, type StatusError } from '../errors.ts';
 import { errorOfStatus } from '../sealed/status.ts';
 import { decodeBody, type Representation, representationFromByte } from '../wire/representation.ts';
 import { decodeRoutedReply } from '../wire/routed.ts';
-import { decodeFailure } from '../wire/session.ts';
+import { costOfItem, decodeFailure } from '../wire/session.ts';
 import type { Inflow, Outflow } from './flow.ts';
 
 /** What came for a stream, put together. */
@@ -17,6 +17,8 @@ export type Part =
 export interface Call {
   /** What the question itself streams; null for a question that is whole. */
   body: Outflow | null;
+  /** Lets go of what would have ended it early. */
+  release: () => void;
   /** @returns whether it is over. @throws SottoError for what does not decode. */
   take(part: Part): boolean;
   /** Nothing will come any more. */
@@ -27,6 +29,7 @@ export interface Call {
 export class Asked implements Call {
   readonly answer: Promise<unknown>;
   body: Outflow | null = null;
+  release: () => void = () => {};
   readonly #settled = Promise.withResolvers<unknown>();
 
   constructor() {
@@ -56,6 +59,7 @@ export class Asked implements Call {
 export class Streamed implements Call {
   readonly values: Inflow<unknown>;
   body: Outflow | null = null;
+  release: () => void = () => {};
 
   constructor(values: Inflow<unknown>) {
     this.values = values;
@@ -63,7 +67,7 @@ export class Streamed implements Call {
 
   take(part: Part): boolean {
     if (part.kind === 'item') {
-      this.values.push(itemIn(part.content));
+      this.values.push(itemIn(part.content), costOfItem(part.content));
       return false;
     }
     if (part.kind === 'end') this.values.finish();

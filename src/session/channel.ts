@@ -36,6 +36,8 @@ export interface ChannelOptions {
 const CONFIRM_AFTER = 16;
 const CONFIRM_WITHIN = 100;
 const TICKS = 4;
+/** So much waits to leave, bytes, that the other end does not seem to read. */
+const CHOKED = 256 * 1024;
 
 export class Channel implements Carrier {
   readonly #pipe: Pipe;
@@ -49,6 +51,9 @@ export class Channel implements Carrier {
   #heardAt = performance.now();
   #freshAt = performance.now();
   #epoch = 0;
+  #isAsking = false;
+  /** The last rekey that was asked for over there. */
+  #askedFor = 0;
   #isProved = false;
   #isOpen = true;
 
@@ -66,7 +71,8 @@ export class Channel implements Carrier {
     this.#confirmed = received;
     this.#events = events;
     this.#options = options;
-    this.#ticker = setInterval(() => this.#tick(), options.quiet / TICKS);
+    const often = Math.min(options.quiet, options.rekeyAfter.time);
+    this.#ticker = setInterval(() => this.#tick(), often / TICKS);
     this.#ticker.unref?.();
   }
 
@@ -76,9 +82,8 @@ export class Channel implements Carrier {
 
   confirm(received: number): void {
     this.#received = received;
-    if (received - this.#confirmed >= CONFIRM_AFTER) return this.#tellReceived('pong');
-    this.#confirming ??= setTimeout(() => this.#tellReceived('pong'), CONFIRM_WITHIN);
-    this.#confirming.unref?.();
+    if (received - this.#confirmed >= CONFIRM_AFTER) this.#pong();
+    else this.#pongSoon();
   }
 
   /** Asks whether the other end is there. */
@@ -88,8 +93,10 @@ export class Channel implements Carrier {
 
   /** Asks for fresh keys; does nothing while that is under way already. */
   rekey(): void {
-    const ask = this.#transport.ask();
-    if (ask) this.#pass({ kind: 'rekey', ...ask });
+    const ask = this.#isOpen && !this.#isAsking ? this.#transport.ask() : null;
+    if (!ask) return;
+    this.#isAsking = true;
+    this.#pass({ kind: 'rekey', ...ask });
   }
 
   /** Ends the session over there too. */
@@ -130,7 +137,7 @@ export class Channel implements Carrier {
     switch (message.kind) {
       case 'ping':
         this.#events.onConfirmed(message.received);
-        return this.#tellReceived('pong');
+        return this.#pong();
       case 'pong':
         return this.#events.onConfirmed(message.received);
       case 'rekey':
@@ -145,16 +152,37 @@ export class Channel implements Carrier {
   }
 
   #takeRekey(message: RekeyMessage): void {
+    // Nothing is lost on the way, so nobody asks twice; each answer is one more that an end which never reads makes us keep.
+    if (message.type === 'ask' && message.epoch <= this.#askedFor) return;
+    if (message.type === 'ask') this.#askedFor = message.epoch;
+    const before = this.#transport.epoch;
     const answer = this.#transport.receive(message);
     if (answer) this.#pass({ kind: 'rekey', ...answer });
-    else this.ping(); // the other end seals under the new keys once it has heard something under them
+    // The other end seals under the new keys once it has heard something under them.
+    else if (this.#transport.epoch !== before) this.ping();
     this.#noteEpoch();
   }
 
   #noteEpoch(): void {
     if (this.#transport.epoch === this.#epoch) return;
     this.#epoch = this.#transport.epoch;
+    this.#isAsking = false;
     this.#freshAt = performance.now();
+  }
+
+  /** At once, or when the other end has read what it was sent: so one that never reads fills no memory. */
+  #pong(): void {
+    if (this.#pipe.buffered > CHOKED) this.#pongSoon();
+    else this.#tellReceived('pong');
+  }
+
+  #pongSoon(): void {
+    if (!this.#isOpen || this.#confirming) return;
+    this.#confirming = setTimeout(() => {
+      this.#confirming = null;
+      this.#pong();
+    }, CONFIRM_WITHIN);
+    this.#confirming.unref?.();
   }
 
   #tellReceived(kind: 'ping' | 'pong'): void {
@@ -171,6 +199,8 @@ export class Channel implements Carrier {
   #seal(plaintext: Bytes): void {
     if (!this.#isOpen) return;
     this.#pipe.send([this.#transport.encrypt(plaintext).ciphertext]);
+    this.#noteEpoch();
+    if (this.#transport.sent >= this.#options.rekeyAfter.messages) this.rekey();
   }
 
   #tick(): void {
@@ -180,8 +210,7 @@ export class Channel implements Carrier {
     if (silence > 2 * quiet) return this.cut('the other end says nothing any more');
     if (silence > quiet) this.ping();
     this.#noteEpoch();
-    const isOld = now - this.#freshAt > rekeyAfter.time || this.#transport.sent > rekeyAfter.messages;
-    if (isOld) this.rekey();
+    if (now - this.#freshAt > rekeyAfter.time) this.rekey();
   }
 
   #end(why: string): void {

@@ -1,11 +1,11 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import { type App, createApp, type Handler, type RouteOptions } from '../app/app.ts';
-import { encodeHex } from '../bytes/text.ts';
 import type { RekeyingTransport } from '../envelope/rekey.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
 import { ServerClock } from '../sealed/server-clock.ts';
+import { STATUS } from '../sealed/status.ts';
 import { backoffDelay } from '../transport/backoff.ts';
 import { httpPipe } from '../transport/http-pipe.ts';
 import { formatUrl, type RoadUrl } from '../transport/url.ts';
@@ -13,7 +13,7 @@ import { ONCE_ID_SIZE, SESSION_ID_SIZE, type ServerHello } from '../wire/session
 import { type AskOptions, asking, type StreamOptions } from './asking.ts';
 import { Channel } from './channel.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
-import { ClientHandshake } from './handshake.ts';
+import { ClientHandshake, sessionIdOf } from './handshake.ts';
 import { MAX_SESSION_PACKET, sessionUrl } from './listener.ts';
 import { type ResolvedClient, resolveClient, type SessionClientOptions } from './options.ts';
 
@@ -34,6 +34,8 @@ export type ClientEvent =
 
 /** A `once` request is not sent again after so long, ms: the server may have forgotten it by then. */
 const ONCE_WITHIN = 100_000;
+/** A server's clock is learnt from a refusal; one that is never content is not asked for ever. */
+const MAX_STAMPS = 3;
 const NO_SESSION = new Uint8Array(SESSION_ID_SIZE);
 
 /**
@@ -56,6 +58,7 @@ export class SessionClient implements AsyncDisposable {
   readonly #listeners = new Map<ClientEvent['type'], Set<(event: ClientEvent) => void>>();
   #conversation: Conversation;
   #session: Uint8Array = NO_SESSION;
+  #id = '';
   #channel: Channel | null = null;
   #closing: SottoError | null = null;
   #failures = 0;
@@ -93,9 +96,9 @@ export class SessionClient implements AsyncDisposable {
     return this.#channel !== null;
   }
 
-  /** The session's id, as the server knows it: 32 hex digits. */
+  /** The session's id, as the server knows it: 32 hex digits. Another one after a session was lost. */
   get id(): string {
-    return encodeHex(this.#session);
+    return this.#id;
   }
 
   /**
@@ -123,7 +126,8 @@ export class SessionClient implements AsyncDisposable {
    * Asks, and waits for the answer; also while the connection is away.
    *
    * @returns the handler's value.
-   * @throws StatusError where the server answers with a status; SottoError `timeout`, `aborted`, `invalid_body`,
+   * @throws StatusError where the server answers with a status, `outcome_unknown` where it has forgotten what it handled
+   * once and this may be among it; SottoError `timeout`, `aborted`, `invalid_body`,
    * `request_too_large`, `unreachable` where the session was lost before the answer came.
    */
   async request(route: string, body?: unknown, options: RequestOptions = {}): Promise<unknown> {
@@ -132,21 +136,28 @@ export class SessionClient implements AsyncDisposable {
     if (!once) return asking(this.#conversation, timeout)(route, body, rest);
     const id = primitives.randomBytes(ONCE_ID_SIZE);
     const until = Math.min(deadline, performance.now() + ONCE_WITHIN);
-    for (;;) {
+    let sentAt = this.#clock.stamp();
+    let mayHaveRun = false;
+    for (let stamps = 1; ; ) {
       const conversation = this.#conversation;
+      const before = { isConnected: this.isConnected, attachments: conversation.attachments };
       const left = Math.max(1, deadline - performance.now());
       try {
-        return await asking(conversation, left)(route, body, {
-          ...rest,
-          once: { id, sentAt: this.#clock.stamp() },
-        });
+        return await asking(conversation, left)(route, body, { ...rest, once: { id, sentAt } });
       } catch (error) {
-        if (error instanceof StatusError && error.status === 425 && performance.now() < until) {
+        if (this.#closing || performance.now() >= until) throw error;
+        if (error instanceof StatusError && error.status === STATUS.tooEarly) {
+          // With the stamp of before, it would have been refused; with a new one, it could be handled a second time.
+          if (mayHaveRun) throw outcomeUnknown(route, error);
+          if (stamps === MAX_STAMPS) throw error;
+          stamps += 1;
           this.#clock.learn(Number(error.message));
+          sentAt = this.#clock.stamp();
           continue;
         }
         const isLost = codeOf(error) === 'unreachable' && conversation !== this.#conversation;
-        if (!isLost || this.#closing || performance.now() >= until) throw error;
+        if (!isLost) throw error;
+        mayHaveRun ||= before.isConnected || conversation.attachments > before.attachments;
       }
     }
   }
@@ -201,6 +212,7 @@ export class SessionClient implements AsyncDisposable {
         remote: `${this.#url.host}:${this.#url.port}`,
       }),
       once: null,
+      onSlow: () => {},
       onSkipped: (missed) => this.#emit({ type: 'gap', missed }),
       onBroken: (why) => this.#channel?.cut(`broken: ${why}`),
     });
@@ -251,21 +263,32 @@ export class SessionClient implements AsyncDisposable {
   }
 
   #begin(pipe: Pipe, transport: RekeyingTransport, hello: ServerHello): Channel {
-    const isLost = !hello.resumed && this.id !== encodeHex(NO_SESSION);
+    if (this.#closing) throw this.#closing;
+    const isLost = !hello.resumed && this.#session !== NO_SESSION;
     if (isLost) this.#lose(`${formatUrl(this.#url)} does not know the session any more`);
     const conversation = this.#conversation;
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
       onMessage: (message) => conversation.take(message),
-      onConfirmed: (received) => conversation.confirm(received),
+      onConfirmed: (received) => {
+        this.#failures = 0; // not before: a server that is full shakes hands, too
+        conversation.confirm(received);
+      },
       onClosed: (status, why) => this.#closedByServer(status, why),
       onCut: (why) => this.#cut(channel, why),
     });
     this.#session = hello.session.slice();
+    this.#id = sessionIdOf(this.#session);
     this.#channel = channel;
-    this.#failures = 0;
     channel.ping(); // proves that this is no recording, and so begins the session over there
-    conversation.attach(channel, hello.received);
+    try {
+      conversation.attach(channel, hello.received);
+    } catch (error) {
+      this.#channel = null;
+      channel.cut(codeOf(error));
+      this.#lose('the server counts other messages than were sent');
+      throw error;
+    }
     this.#emit({ type: 'connected', resumed: hello.resumed });
     return channel;
   }
@@ -283,6 +306,7 @@ export class SessionClient implements AsyncDisposable {
     if (this.#closing) return;
     if (status !== 0) return this.#lose(why);
     this.#closing = new SottoError('closed', `The server has closed the session: ${why}`);
+    if (this.#timer) clearTimeout(this.#timer);
     this.#conversation.end(this.#closing);
     this.#emit({ type: 'closed', why });
   }
@@ -316,6 +340,11 @@ export class SessionClient implements AsyncDisposable {
       }
     }
   }
+}
+
+function outcomeUnknown(route: string, cause: SottoError): StatusError {
+  const text = `${route} was sent, the session was lost, and the server does not know any more whether it was handled.`;
+  return new StatusError(STATUS.outcomeUnknown, text, { code: 'outcome_unknown', cause });
 }
 
 function refused(name: string, cause: unknown): SottoError {

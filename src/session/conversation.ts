@@ -7,20 +7,23 @@
 
 import type { InboundMessage, Logger, Reply } from '../app/message.ts';
 import { isAsyncIterable, OK } from '../app/message.ts';
-import { type Bytes, concat, concatAll, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
-import { fromReply } from '../sealed/adapter.ts';
+import { errorReplyBytes, fromReply } from '../sealed/adapter.ts';
 import { STATUS } from '../sealed/status.ts';
 import { decodeBody, encodeBody, type Representation } from '../wire/representation.ts';
 import { decodeRoutedRequest, encodeRoutedRequest, type RoutedRequest } from '../wire/routed.ts';
 import {
+  costOfItem,
   decodeCount,
   encodeCount,
   encodeFailure,
+  KEPT_HEAD_SIZE,
   type KeptKind,
   type KeptMessage,
   ONCE_ID_SIZE,
 } from '../wire/session.ts';
+import { Assembly } from './assembly.ts';
 import { Asked, type Call, failureIn, itemIn, type Part, Streamed } from './calls.ts';
 import { Inflow, Outflow } from './flow.ts';
 import { Outbox } from './outbox.ts';
@@ -35,9 +38,9 @@ export interface Carrier {
 export interface ConversationLimits {
   /** Of one question, answer or value, bytes, put together. */
   readonly maxMessage: number;
-  /** Streams that the other end has opened. */
+  /** Questions and pushes of the other end that are handled at a time; pushes beyond wait. */
   readonly maxStreams: number;
-  /** Of what is not confirmed, bytes: above it pushes are skipped and streams wait. */
+  /** Of what is not confirmed, bytes: above it pushes are skipped, answers and streams wait. Of pushes that wait, too. */
   readonly maxOutbox: number;
 }
 
@@ -47,9 +50,13 @@ export interface ConversationOptions extends ConversationLimits {
   readonly dispatch: (message: InboundMessage) => Promise<Reply>;
   /** Who and where the other end is; read for every message. */
   readonly facts: () => Pick<InboundMessage, 'sender' | 'transport' | 'remote' | 'session'>;
-  /** Runs what is to be handled once; null where nothing is. */
-  readonly once: ((id: Bytes, sentAt: number, run: () => Promise<Bytes>) => Promise<Bytes>) | null;
-  /** The other end has skipped so many messages, because this one took them too slowly. */
+  /** Runs what is to be handled once, until its own signal, for it outlives the session; null where nothing is. */
+  readonly once:
+    | ((id: Bytes, sentAt: number, run: (signal: AbortSignal) => Promise<Bytes>) => Promise<Bytes>)
+    | null;
+  /** The other end takes too slowly what it is sent: a push is being skipped. */
+  readonly onSlow: () => void;
+  /** So many pushes of the other end are lost, because this one took them too slowly, or could not take them. */
   readonly onSkipped: (count: number) => void;
   /** The other end does what no honest one does: the session is to be closed. */
   readonly onBroken: (why: string) => void;
@@ -73,11 +80,21 @@ type QuestionOptions = SendOptions & { readonly once?: OnceStamp; readonly signa
 
 /** A stream that the other end has opened. */
 interface Served {
+  /** Nobody here waits for the answer any more. */
   readonly stopped: AbortController;
+  /** Because the caller said so, and did not just go. */
+  readonly cancelled: AbortController;
   body: Inflow<unknown> | null;
   values: Outflow | null;
 }
 
+interface Waiting {
+  readonly stream: number;
+  readonly request: RoutedRequest;
+}
+
+/** Refusals of requests while nothing is confirmed, after which the other end cannot be honest. */
+const MAX_REFUSED = 2 ** 16;
 /** A credit that could be meant. */
 const MAX_CREDIT = 2 ** 20;
 const MAX_STREAM = 2 ** 32 - 1;
@@ -87,18 +104,24 @@ export class Conversation {
   readonly #outbox = new Outbox();
   readonly #calls = new Map<number, Call>();
   readonly #served = new Map<number, Served>();
-  /** What has come of messages in parts, by stream. */
-  readonly #parts = new Map<number, { readonly kind: KeptKind; readonly chunks: Bytes[]; size: number }>();
+  /** Pushes that have come while as many as may be were being handled. */
+  readonly #waiting: Waiting[] = [];
+  readonly #assembly: Assembly;
+  #waitingBytes = 0;
   #carrier: Carrier | null = null;
   #received = 0;
   #nextStream: number;
   #skipped = 0;
+  #refused = 0;
+  #attachments = 0;
+  #activeAt = performance.now();
   #room = Promise.withResolvers<void>();
   #ended: SottoError | null = null;
   #onSettled: () => void = () => {};
 
   constructor(options: ConversationOptions) {
     this.#options = options;
+    this.#assembly = new Assembly(options.maxMessage + ONCE_ID_SIZE);
     this.#nextStream = options.role === 'client' ? 1 : 2;
   }
 
@@ -112,6 +135,17 @@ export class Conversation {
     return this.#outbox.bytes;
   }
 
+  /** How many connections there have been. */
+  get attachments(): number {
+    return this.#attachments;
+  }
+
+  /** How long nothing has been asked or told, ms; 0 while an answer is outstanding, on either side. */
+  get idleFor(): number {
+    const isBusy = this.#served.size > 0 || this.#calls.size > 0;
+    return isBusy ? 0 : performance.now() - this.#activeAt;
+  }
+
   /**
    * Goes on by another connection.
    *
@@ -120,6 +154,7 @@ export class Conversation {
    */
   attach(carrier: Carrier, received: number): void {
     const again = this.#outbox.after(received);
+    this.#attachments += 1;
     this.#carrier = carrier;
     if (again.length > 0) carrier.send(again);
     this.#madeRoom();
@@ -151,10 +186,14 @@ export class Conversation {
   ): AsyncIterableIterator<unknown, void, void> {
     let stream = 0;
     const values = new Inflow<unknown>(
-      (items) => this.#send('credit', stream, encodeCount(items)),
+      (credit) => this.#send('credit', stream, encodeCount(credit)),
       () => this.#cancel(stream, new SottoError('aborted', 'The stream was left.')),
     );
-    stream = this.#open(new Streamed(values), route, body, options);
+    try {
+      stream = this.#open(new Streamed(values), route, body, options);
+    } catch (error) {
+      values.finish(error);
+    }
     return values;
   }
 
@@ -166,8 +205,10 @@ export class Conversation {
   push(route: string, body: unknown, options: SendOptions = {}): boolean {
     this.#requireOpen();
     const content = this.#question(route, body, { ...options, oneWay: true });
-    if (this.#outbox.bytes > this.#options.maxOutbox) {
+    // Once one was skipped all are, until that can be told: so the other end learns where the gap is.
+    if (this.#skipped > 0 || this.#outbox.bytes > this.#options.maxOutbox) {
       this.#skipped += 1;
+      this.#options.onSlow();
       return false;
     }
     this.#send('data', this.#newStream(), content);
@@ -176,13 +217,17 @@ export class Conversation {
 
   /** Takes what comes next; what has come before is left. */
   take(message: KeptMessage): void {
-    if (this.#ended || message.number < this.#received) return;
+    if (this.#ended) return;
     if (message.number > this.#received) return this.#options.onBroken('a message is missing');
-    this.#received += 1;
+    const isNew = message.number === this.#received;
+    if (isNew) this.#received += 1;
     this.#carrier?.confirm(this.#received);
+    if (!isNew) return;
+    this.#activeAt = performance.now();
     try {
-      const content = this.#wholeOf(message);
-      if (content) this.#takeWhole(message, content);
+      const whole = this.#assembly.take(message);
+      if (whole?.isTooLong) this.#takeTooLong(message, whole.content);
+      else if (whole) this.#takeWhole(message, whole.content);
     } catch (error) {
       this.#options.log.debug({ why: messageOf(error) }, 'a session sends what no honest one does');
       this.#options.onBroken(codeOf(error));
@@ -202,7 +247,9 @@ export class Conversation {
   }
 
   get #isSettled(): boolean {
-    return this.#ended !== null || (this.#served.size === 0 && this.#outbox.isEmpty);
+    return (
+      this.#ended !== null || (this.#served.size === 0 && this.#waiting.length === 0 && this.#outbox.isEmpty)
+    );
   }
 
   /** Over: nothing is taken or sent any more. */
@@ -210,14 +257,13 @@ export class Conversation {
     if (this.#ended) return;
     this.#ended = error;
     this.#carrier = null;
-    for (const call of this.#calls.values()) {
-      call.body?.stop();
+    for (const [stream, call] of this.#calls) {
+      this.#forget(stream, call);
       call.fail(error);
     }
+    this.#waiting.length = 0;
     for (const served of this.#served.values()) stop(served, error);
-    this.#calls.clear();
     this.#served.clear();
-    this.#parts.clear();
     this.#room.resolve();
     this.#onSettled();
   }
@@ -227,11 +273,15 @@ export class Conversation {
     const { once, signal } = options;
     if (signal?.aborted) throw abortedBy(signal);
     const isStreaming = isAsyncIterable(body);
+    if (isStreaming && once) {
+      throw new SottoError('invalid_argument', 'A stream of values cannot be sent once; send it whole.');
+    }
     const question = this.#question(route, isStreaming ? undefined : body, options);
     const stream = this.#newStream();
     this.#calls.set(stream, call);
     const onAbort = (): void => this.#cancel(stream, abortedBy(signal));
     signal?.addEventListener('abort', onAbort, { once: true });
+    call.release = () => signal?.removeEventListener('abort', onAbort);
     if (isStreaming) this.#send('open', stream, question);
     else if (once) this.#send('once', stream, concat(once.id, question));
     else this.#send('data', stream, question);
@@ -273,6 +323,7 @@ export class Conversation {
 
   #forget(stream: number, call: Call): void {
     this.#calls.delete(stream);
+    call.release();
     call.body?.stop();
   }
 
@@ -285,6 +336,7 @@ export class Conversation {
 
   #send(kind: KeptKind, stream: number, content: Bytes): void {
     if (this.#ended) return;
+    this.#activeAt = performance.now();
     const messages = this.#outbox.add(kind, stream, content);
     this.#carrier?.send(messages);
   }
@@ -295,32 +347,26 @@ export class Conversation {
     if (this.#outbox.bytes > this.#options.maxOutbox / 2) return;
     this.#room.resolve();
     this.#room = Promise.withResolvers();
+    this.#refused = 0;
     if (this.#skipped === 0) return;
     this.#send('skipped', 0, encodeCount(this.#skipped));
     this.#skipped = 0;
   }
 
-  /** The content of a message, once its last part is there. @throws SottoError `frame_too_large`, `invalid_message`. */
-  #wholeOf({ kind, stream, more, content }: KeptMessage): Bytes | null {
-    const before = this.#parts.get(stream);
-    if (!before && !more) return content;
-    if (before && before.kind !== kind) throw new SottoError('invalid_message', 'A message has no end.');
-    const parts = before ?? { kind, chunks: [], size: 0 };
-    if (!before && this.#parts.size >= this.#options.maxStreams) {
-      throw new SottoError('too_many_requests', 'Too many messages come in parts at one time.');
-    }
-    this.#parts.set(stream, parts);
-    parts.chunks.push(content);
-    parts.size += content.length;
-    if (parts.size > this.#options.maxMessage + ONCE_ID_SIZE) {
-      throw new SottoError(
-        'frame_too_large',
-        `A message is over the limit of ${this.#options.maxMessage} bytes.`,
-      );
-    }
-    if (more) return null;
-    this.#parts.delete(stream);
-    return concatAll(parts.chunks);
+  /** What the other end brought about waits until it has taken what there is: it must not fill our memory. */
+  get #isFull(): boolean {
+    return !this.#ended && this.#outbox.bytes > this.#options.maxOutbox;
+  }
+
+  /** Whose it was is told; the rest of the session goes on. */
+  #takeTooLong({ kind, stream }: KeptMessage, beginning: Bytes): void {
+    const why = `A message is over the limit of ${this.#options.maxMessage} bytes.`;
+    if (this.#isOurs(stream)) return this.#cancel(stream, new SottoError('frame_too_large', why));
+    const error = new StatusError(STATUS.replyTooLarge, why);
+    if (kind === 'item') return this.#served.get(stream)?.body?.finish(error);
+    const question = kind === 'once' ? beginning.subarray(ONCE_ID_SIZE) : beginning;
+    if (decodeRoutedRequest(question).oneWay) this.#options.onSkipped(1);
+    else this.#send('error', stream, encodeFailure(error.status, why));
   }
 
   #takeWhole({ kind, stream }: KeptMessage, content: Bytes): void {
@@ -343,22 +389,57 @@ export class Conversation {
   #takeAnswer(stream: number, kind: KeptKind, content: Bytes): void {
     const call = this.#calls.get(stream);
     const part = partOf(kind, content);
-    if (call && part && call.take(part)) this.#forget(stream, call);
+    if (!call || !part) return;
+    try {
+      if (call.take(part)) this.#forget(stream, call);
+    } catch (error) {
+      this.#forget(stream, call);
+      call.fail(error);
+      throw error;
+    }
   }
 
   #takeFromOpener(stream: number, kind: KeptKind, content: Bytes): void {
-    if (kind === 'data') return void this.#serve(stream, decodeRoutedRequest(content), null, false);
-    if (kind === 'open') return void this.#serve(stream, decodeRoutedRequest(content), null, true);
+    if (kind === 'data') return this.#begin(stream, decodeRoutedRequest(content), null, false);
+    if (kind === 'open') return this.#begin(stream, decodeRoutedRequest(content), null, true);
     if (kind === 'once') {
       const id = content.subarray(0, ONCE_ID_SIZE);
-      return void this.#serve(stream, decodeRoutedRequest(content.subarray(ONCE_ID_SIZE)), id, false);
+      return this.#begin(stream, decodeRoutedRequest(content.subarray(ONCE_ID_SIZE)), id, false);
     }
     const served = this.#served.get(stream);
     if (!served) return; // it was answered before the last of the question came
     if (kind === 'cancel') return this.#unserve(stream, served);
-    if (kind === 'item') served.body?.push(itemIn(content));
+    if (kind === 'item') served.body?.push(itemIn(content), costOfItem(content));
     else if (kind === 'end') served.body?.finish();
     else served.body?.finish(failureIn(content));
+  }
+
+  #begin(stream: number, request: RoutedRequest, id: Bytes | null, isStreaming: boolean): void {
+    if (this.#served.has(stream)) return this.#options.onBroken('a stream is opened twice');
+    if (this.#served.size < this.#options.maxStreams)
+      return void this.#serve(stream, request, id, isStreaming);
+    if (request.oneWay) this.#keepWaiting({ stream, request });
+    else this.#refuse(stream, request, 'Too many requests are being answered at one time.');
+  }
+
+  /** A push has nobody who would send it again. */
+  #keepWaiting(push: Waiting): void {
+    const size = sizeOf(push);
+    if (this.#waitingBytes + size > this.#options.maxOutbox) return this.#options.onSkipped(1);
+    this.#waiting.push(push);
+    this.#waitingBytes += size;
+  }
+
+  /** One less is being handled. */
+  #release(stream: number): void {
+    this.#served.delete(stream);
+    this.#activeAt = performance.now();
+    const next = this.#served.size < this.#options.maxStreams ? this.#waiting.shift() : undefined;
+    if (next) {
+      this.#waitingBytes -= sizeOf(next);
+      void this.#serve(next.stream, next.request, null, false);
+    }
+    if (this.#isSettled) this.#onSettled();
   }
 
   async #serve(
@@ -367,24 +448,28 @@ export class Conversation {
     id: Bytes | null,
     isStreaming: boolean,
   ): Promise<void> {
-    if (this.#served.has(stream)) return this.#options.onBroken('a stream is opened twice');
-    if (this.#served.size >= this.#options.maxStreams) {
-      return this.#refuse(stream, request, 'Too many requests are being answered at one time.');
-    }
     const body = isStreaming ? this.#bodyOf(stream) : null;
-    const served: Served = { stopped: new AbortController(), body, values: null };
+    const served: Served = {
+      ...{ stopped: new AbortController(), cancelled: new AbortController() },
+      ...{ body, values: null },
+    };
     this.#served.set(stream, served);
     try {
       if (id) await this.#serveOnce(stream, request, served, id);
-      else await this.#answer(stream, request, await this.#dispatch(request, served), served);
+      else
+        await this.#answer(
+          stream,
+          request,
+          await this.#dispatch(request, served, served.stopped.signal),
+          served,
+        );
     } catch (error) {
       this.#options.log.error(
         { error, route: request.route },
         'a request of a session could not be answered',
       );
     } finally {
-      if (this.#served.get(stream) === served) this.#served.delete(stream);
-      if (this.#isSettled) this.#onSettled();
+      if (this.#served.get(stream) === served) this.#release(stream);
       served.body?.finish(
         new StatusError(STATUS.callerGone, 'The answer was given.', { code: 'caller_gone' }),
       );
@@ -393,28 +478,48 @@ export class Conversation {
 
   #bodyOf(stream: number): Inflow<unknown> {
     return new Inflow(
-      (items) => this.#send('credit', stream, encodeCount(items)),
+      (credit) => this.#send('credit', stream, encodeCount(credit)),
       () => {}, // the answer ends it
     );
   }
 
   #refuse(stream: number, { oneWay }: RoutedRequest, why: string): void {
-    if (!oneWay) this.#send('error', stream, encodeFailure(STATUS.unavailable, why));
+    if (oneWay) return;
+    this.#refused += 1;
+    if (this.#refused > MAX_REFUSED) this.#options.onBroken('too many refusals are not confirmed');
+    else this.#send('error', stream, encodeFailure(STATUS.unavailable, why));
   }
 
   async #serveOnce(stream: number, request: RoutedRequest, served: Served, id: Bytes): Promise<void> {
     const { once } = this.#options;
     if (!once) return this.#refuse(stream, request, 'Nothing is handled once here.');
-    const run = async (): Promise<Bytes> => fromReply(single(await this.#dispatch(request, served)));
-    this.#send('data', stream, await once(id, request.sentAt, run));
+    // Who comes back by another session asks for the same answer: only a caller who wants it no more ends the work.
+    const run = async (closing: AbortSignal): Promise<Bytes> => {
+      const signal = AbortSignal.any([closing, served.cancelled.signal]);
+      return this.#reply(single(await this.#dispatch(request, served, signal)));
+    };
+    const answer = await once(id, request.sentAt, run);
+    while (this.#isFull) await this.#room.promise;
+    if (!served.stopped.signal.aborted) this.#send('data', stream, answer);
   }
 
-  #dispatch({ route, representation, body }: RoutedRequest, served: Served): Promise<Reply> {
+  #reply(reply: Reply): Bytes {
+    const bytes = fromReply(reply);
+    const { maxMessage } = this.#options;
+    if (bytes.length <= maxMessage) return bytes;
+    return errorReplyBytes(STATUS.replyTooLarge, `The answer is over the limit of ${maxMessage} bytes.`);
+  }
+
+  #dispatch(
+    { route, representation, body }: RoutedRequest,
+    served: Served,
+    signal: AbortSignal,
+  ): Promise<Reply> {
     const { dispatch, facts } = this.#options;
     const flow = served.body;
     return dispatch({
       ...facts(),
-      ...{ route, bytes: body, representation, signal: served.stopped.signal },
+      ...{ route, bytes: body, representation, signal },
       ...{ proof: 'session', protocol: 'session' },
       get body() {
         return flow ?? decodeBody(body, representation);
@@ -427,8 +532,10 @@ export class Conversation {
     const isMany = reply.status === OK && isAsyncIterable(value);
     if (isMany) served.values = new Outflow(value);
     if (request.oneWay || served.stopped.signal.aborted) return served.values?.stop();
-    if (served.values) await this.#pour(stream, served.values);
-    else this.#send('data', stream, fromReply(reply));
+    if (served.values) return this.#pour(stream, served.values);
+    const answer = this.#reply(reply);
+    while (this.#isFull) await this.#room.promise;
+    if (!served.stopped.signal.aborted) this.#send('data', stream, answer);
   }
 
   /** All values of an iterable, or its error. Never rejects. */
@@ -437,11 +544,14 @@ export class Conversation {
       const isWhole = await values.run(async (value) => {
         const { representation, bytes } = encodeBody(value);
         if (bytes.length > this.#options.maxMessage) throw new StatusError(413, 'A value is too long.');
-        this.#send('item', stream, concat(Uint8Array.of(representation.charCodeAt(0)), bytes));
-        if (this.#outbox.bytes > this.#options.maxOutbox) await this.#room.promise;
+        const content = concat(Uint8Array.of(representation.charCodeAt(0)), bytes);
+        while (this.#isFull) await this.#room.promise;
+        if (!values.isStopped) this.#send('item', stream, content);
+        return costOfItem(content);
       });
       if (isWhole) this.#send('end', stream, EMPTY);
     } catch (error) {
+      values.stop();
       const status = error instanceof StatusError ? error.status : STATUS.handlerFailed;
       const why = error instanceof StatusError ? error.message : 'The stream failed.';
       if (!(error instanceof StatusError)) this.#options.log.error({ error }, 'a stream failed');
@@ -450,8 +560,10 @@ export class Conversation {
   }
 
   #unserve(stream: number, served: Served): void {
-    this.#served.delete(stream);
-    stop(served, new StatusError(STATUS.callerGone, 'The caller is gone.', { code: 'caller_gone' }));
+    const gone = new StatusError(STATUS.callerGone, 'The caller is gone.', { code: 'caller_gone' });
+    served.cancelled.abort(gone);
+    stop(served, gone);
+    this.#release(stream);
   }
 
   #requireOpen(): void {
@@ -463,6 +575,10 @@ function stop({ stopped, values, body }: Served, why: SottoError): void {
   stopped.abort(why);
   values?.stop();
   body?.finish(why);
+}
+
+function sizeOf({ request }: Waiting): number {
+  return KEPT_HEAD_SIZE + request.route.length + request.body.length;
 }
 
 /** For what must be kept whole to be told again. */

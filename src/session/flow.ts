@@ -1,15 +1,13 @@
 /** Streams of many values: taken no faster than they are used, sent no faster than they are asked for. */
 
 import { StatusError } from '../errors.ts';
-
-/** Items that may be on their way before any was asked for. */
-const FIRST_CREDIT = 32;
+import { FIRST_CREDIT } from '../wire/session.ts';
 
 /** The receiving end: what comes, for whoever iterates; once. */
 export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
-  readonly #onCredit: (items: number) => void;
+  readonly #onCredit: (credit: number) => void;
   readonly #onLeft: () => void;
-  readonly #values: Value[] = [];
+  readonly #values: { readonly value: Value; readonly cost: number }[] = [];
   #allowed = FIRST_CREDIT;
   #used = 0;
   #end: { readonly error: unknown } | null = null;
@@ -19,17 +17,20 @@ export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
    * @param onCredit so many more may be sent.
    * @param onLeft whoever iterates wants no more, before the end.
    */
-  constructor(onCredit: (items: number) => void, onLeft: () => void) {
+  constructor(onCredit: (credit: number) => void, onLeft: () => void) {
     this.#onCredit = onCredit;
     this.#onLeft = onLeft;
   }
 
-  /** @throws StatusError 413 for more than was asked for. */
-  push(value: Value): void {
+  /**
+   * @param cost what it takes of the credit.
+   * @throws StatusError 413 for more than was asked for.
+   */
+  push(value: Value, cost: number = 1): void {
     if (this.#end) return;
-    if (this.#allowed === 0) throw new StatusError(413, 'More items came than were asked for.');
-    this.#allowed -= 1;
-    this.#values.push(value);
+    if (this.#allowed <= 0) throw new StatusError(413, 'More items came than were asked for.');
+    this.#allowed -= cost;
+    this.#values.push({ value, cost });
     this.#wake();
   }
 
@@ -44,11 +45,10 @@ export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
       this.#waiting ??= Promise.withResolvers();
       await this.#waiting.promise;
     }
-    const [value] = this.#values;
-    if (this.#values.length > 0) {
-      this.#values.shift();
-      this.#use();
-      return { done: false, value: value as Value };
+    const next = this.#values.shift();
+    if (next) {
+      this.#use(next.cost);
+      return { done: false, value: next.value };
     }
     const error = this.#end?.error ?? null;
     this.#end = { error: null };
@@ -69,8 +69,8 @@ export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
   }
 
   /** In halves, so that not each item costs a message. */
-  #use(): void {
-    this.#used += 1;
+  #use(cost: number): void {
+    this.#used += cost;
     if (this.#end || this.#used < FIRST_CREDIT / 2) return;
     this.#allowed += this.#used;
     this.#onCredit(this.#used);
@@ -94,9 +94,13 @@ export class Outflow {
     this.#iterator = values[Symbol.asyncIterator]();
   }
 
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** So many more may be sent. */
-  allow(items: number): void {
-    this.#credit += items;
+  allow(credit: number): void {
+    this.#credit += credit;
     this.#wake();
   }
 
@@ -112,12 +116,13 @@ export class Outflow {
   /**
    * Gives each value on, as many as are allowed, and one after the other.
    *
+   * @param send tells what the value took of the credit.
    * @returns whether all were; false after `stop`.
    * @throws what the iterable throws, or `send`.
    */
-  async run(send: (value: unknown) => Promise<void>): Promise<boolean> {
+  async run(send: (value: unknown) => Promise<number>): Promise<boolean> {
     for (;;) {
-      while (this.#credit === 0 && !this.#stopped) {
+      while (this.#credit <= 0 && !this.#stopped) {
         this.#more ??= Promise.withResolvers();
         await this.#more.promise;
       }
@@ -125,8 +130,8 @@ export class Outflow {
       const { done, value } = await this.#iterator.next();
       if (this.#stopped) return false;
       if (done) return true;
-      this.#credit -= 1;
-      await send(value);
+      const cost = await send(value);
+      this.#credit -= cost; // apart, for credit may have come meanwhile
     }
   }
 

@@ -10,7 +10,7 @@
 
 import { primitives } from '#crypto';
 import { type Bytes, concat } from '../bytes/bytes.ts';
-import { encodeUtf8 } from '../bytes/text.ts';
+import { encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { HandshakeState, type NoiseProtocol } from '../envelope/noise.ts';
 import { RekeyingTransport } from '../envelope/rekey.ts';
 import { SottoError } from '../errors.ts';
@@ -25,6 +25,7 @@ import {
   encodeGreeting,
   encodeServerHello,
   prologueOf,
+  SESSION_ID_SIZE,
   type ServerHello,
   type SessionProtocol,
 } from '../wire/session.ts';
@@ -70,6 +71,11 @@ export async function pskOf(secret: Bytes | string): Promise<Bytes> {
     throw new SottoError('invalid_option', text);
   }
   return primitives.scrypt(bytes, encodeUtf8(SALT), SCRYPT, SECRET_SIZE);
+}
+
+/** The name of a session, 32 hex digits, which tells nothing of the secret by which it goes on. */
+export function sessionIdOf(secret: Bytes): string {
+  return encodeHex(primitives.sha256(secret).subarray(0, SESSION_ID_SIZE));
 }
 
 /** The client's end of one handshake. */

@@ -13,9 +13,9 @@ import { type ClientCredentials, pskOf, type ServerCredentials } from './handsha
 
 /** When a session gets fresh keys by itself. */
 export interface RekeyAfter {
-  /** Messages of one end. Default 2^20. */
+  /** Messages of one end, 16 at the least. Default 2^20. */
   readonly messages?: number;
-  /** ms. Default 900 000. */
+  /** ms, 10 at the least. Default 900 000. */
   readonly time?: number;
 }
 
@@ -27,13 +27,18 @@ interface CommonOptions {
   readonly quiet?: number;
   /** Of one question, answer or value, bytes. Default 1 MiB. */
   readonly maxMessage?: number;
-  /** Questions and pushes of the other end that are handled at a time. Default 256. */
+  /** Questions and pushes of the other end that are handled at a time; more questions are refused. Default 256. */
   readonly maxStreams?: number;
-  /** Of what the other end has not confirmed, bytes; above it pushes are skipped and streams wait. Default 1 MiB. */
+  /**
+   * Of what the other end has not confirmed, bytes; above it pushes are skipped, and answers and streams wait. As much of
+   * its pushes may wait to be handled. Default 1 MiB.
+   */
   readonly maxOutbox?: number;
   /** Default silent. */
   readonly log?: Logger;
 }
+
+export type SlowPolicy = 'skip' | 'cut';
 
 export interface SessionServerOptions extends CommonOptions {
   /** Where to listen: `ws://0.0.0.0:7880`. The path is `/session` where none is given. */
@@ -47,6 +52,13 @@ export interface SessionServerOptions extends CommonOptions {
   readonly allow?: (key: PublicKey | null) => boolean;
   /** How long a session waits for its client to come back, ms. Default 60 000; 0 ends it with its connection. */
   readonly resumeWithin?: number;
+  /** A session in which nothing is asked, answered or told for so long is ended for good, ms. Default never. */
+  readonly idleTimeout?: number;
+  /**
+   * What befalls a client that takes too slowly what it is sent: pushes are skipped, and it is told how many (`skip`, the
+   * default), or its session ends and it begins a new one (`cut`).
+   */
+  readonly slow?: SlowPolicy;
   /** Sessions at a time, those that wait among them. Default 10 000. */
   readonly maxSessions?: number;
   /** Connections from one host. Default 256. */
@@ -75,6 +87,9 @@ export interface ResolvedServer extends ResolvedCommon {
   readonly credentials: ServerCredentials;
   readonly allow: (key: PublicKey | null) => boolean;
   readonly resumeWithin: number;
+  /** Null: never. */
+  readonly idleTimeout: number | null;
+  readonly slow: SlowPolicy;
   readonly maxSessions: number;
   readonly maxConnectionsPerHost: number;
   readonly handshakeTimeout: number;
@@ -87,12 +102,14 @@ export interface ResolvedClient extends ResolvedCommon {
 }
 
 const MAX_TIME = 2 ** 31 - 1;
+/** A rekey takes a few itself. */
+const LEAST_MESSAGES = 16;
 
 /** @throws SottoError `invalid_option`. */
 export async function resolveServer(options: SessionServerOptions): Promise<ResolvedServer> {
   const { listen, secret, identity = null, allow = () => true } = options;
   const { resumeWithin = 60_000, maxSessions = 10_000, maxConnectionsPerHost = 256 } = options;
-  const { handshakeTimeout = 10_000 } = options;
+  const { handshakeTimeout = 10_000, idleTimeout = null, slow = 'skip' } = options;
   const urls = typeof listen === 'string' ? [listen] : listen;
   if (urls.length === 0) throw new SottoError('invalid_option', 'listen is empty; name one URL or more.');
   if (secret === undefined && !identity) {
@@ -100,6 +117,9 @@ export async function resolveServer(options: SessionServerOptions): Promise<Reso
     throw new SottoError('invalid_option', text);
   }
   assertNumber(resumeWithin, 'resumeWithin', 0, MAX_TIME);
+  if (idleTimeout !== null) assertNumber(idleTimeout, 'idleTimeout', 1, MAX_TIME);
+  if (slow !== 'skip' && slow !== 'cut')
+    throw new SottoError('invalid_option', 'slow is either skip or cut.');
   assertNumber(maxSessions, 'maxSessions', 1);
   assertNumber(maxConnectionsPerHost, 'maxConnectionsPerHost', 1);
   assertNumber(handshakeTimeout, 'handshakeTimeout', 1, MAX_TIME);
@@ -107,7 +127,7 @@ export async function resolveServer(options: SessionServerOptions): Promise<Reso
   return {
     ...resolveCommon(options),
     ...{ listen: urls, credentials: { psk, identity }, allow },
-    ...{ resumeWithin, maxSessions, maxConnectionsPerHost, handshakeTimeout },
+    ...{ resumeWithin, idleTimeout, slow, maxSessions, maxConnectionsPerHost, handshakeTimeout },
   };
 }
 
@@ -138,8 +158,8 @@ function resolveCommon(options: CommonOptions): ResolvedCommon {
   const { rekeyAfter = {}, quiet = 20_000, maxMessage = 1024 * 1024, maxStreams = 256 } = options;
   const { maxOutbox = 1024 * 1024, log = SILENT } = options;
   const { messages = 2 ** 20, time = 900_000 } = rekeyAfter;
-  assertNumber(messages, 'rekeyAfter.messages', 1, 2 ** 31);
-  assertNumber(time, 'rekeyAfter.time', 1, MAX_TIME);
+  assertNumber(messages, 'rekeyAfter.messages', LEAST_MESSAGES, 2 ** 31);
+  assertNumber(time, 'rekeyAfter.time', 10, MAX_TIME);
   assertNumber(quiet, 'quiet', 10, MAX_TIME);
   assertNumber(maxMessage, 'maxMessage', 1, 2 ** 30);
   assertNumber(maxStreams, 'maxStreams', 1);

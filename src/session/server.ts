@@ -1,7 +1,6 @@
 import { primitives } from '#crypto';
 import { type App, appFrom, type Dispatcher, type Handler } from '../app/app.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
-import { decodeHex, encodeHex } from '../bytes/text.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { Pipe } from '../platform/types.ts';
@@ -14,7 +13,7 @@ import { formatAddress } from '../transport/url.ts';
 import { SESSION_ID_SIZE } from '../wire/session.ts';
 import { Channel } from './channel.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
-import { ServerHandshake } from './handshake.ts';
+import { ServerHandshake, sessionIdOf } from './handshake.ts';
 import { listenForSessions, type SessionListener } from './listener.ts';
 import { type ResolvedServer, resolveServer, type SessionServerOptions } from './options.ts';
 import { Rooms } from './rooms.ts';
@@ -27,6 +26,8 @@ export type SessionEvent =
   /** The connection is lost; it may come back. */
   | { readonly type: 'away'; readonly session: Session; readonly why: string }
   | { readonly type: 'back'; readonly session: Session }
+  /** So many of its pushes are lost, because this end took them too slowly, or could not take them. */
+  | { readonly type: 'gap'; readonly session: Session; readonly missed: number }
   | { readonly type: 'room'; readonly session: Session; readonly room: string; readonly isIn: boolean };
 
 /** Everybody who has joined a room. */
@@ -68,6 +69,9 @@ export class SessionServer implements AsyncDisposable {
   readonly #counters = new Counters();
   readonly #once: OnceWindow;
   readonly #listeners = new Map<SessionEvent['type'], Set<(event: SessionEvent) => void>>();
+  /** Connections that have not shown who they are. */
+  readonly #strangers = new Set<Pipe>();
+  readonly #stopping = new AbortController();
   #doors: readonly SessionListener[] = [];
   #closed: Promise<void> | null = null;
   #isClosing = false;
@@ -157,11 +161,12 @@ export class SessionServer implements AsyncDisposable {
   async #close(timeout: number): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#doors.map((door) => door.stop()));
-    const deadline = performance.now() + timeout;
-    for (const { conversation } of this.#sessions.values()) {
-      await conversation.settled(Math.max(0, deadline - performance.now()));
-    }
+    for (const pipe of this.#strangers) pipe.destroy();
+    // Those that are away cannot come back any more, to hear their answers.
+    const present = [...this.#sessions.values()].filter(({ session }) => session.isConnected);
+    await Promise.all(present.map(({ conversation }) => conversation.settled(timeout)));
     for (const { session } of [...this.#sessions.values()]) session.close(STATUS.unavailable, SERVER_CLOSES);
+    this.#stopping.abort(new SottoError('closed', SERVER_CLOSES));
     await Promise.all(this.#doors.map((door) => door.close()));
     await this.#once.close();
   }
@@ -169,44 +174,51 @@ export class SessionServer implements AsyncDisposable {
   /** The first message of a connection decides; whatever is wrong with it, the connection just ends. */
   #welcome(pipe: Pipe): void {
     let channel: Channel | null = null;
+    this.#strangers.add(pipe);
     const drop = (reason: string): void => {
       this.#counters.add(reason);
       this.#options.log.debug({ reason, remote: formatAddress(pipe.remote) }, 'a connection was dropped');
       pipe.destroy();
     };
-    const timer = setTimeout(() => drop('handshake_timeout'), this.#options.handshakeTimeout);
+    const timer = setTimeout(drop, this.#options.handshakeTimeout, 'handshake_timeout');
+    const onProved = (): void => {
+      clearTimeout(timer);
+      this.#strangers.delete(pipe);
+    };
     pipe.start({
       onData: (bytes) => {
         if (channel) return channel.take(bytes);
-        clearTimeout(timer);
         try {
-          channel = this.#shake(pipe, bytes);
+          channel = this.#shake(pipe, bytes, onProved);
         } catch (error) {
           drop(`handshake_${codeOf(error)}`);
         }
       },
       onDrain: () => {},
       onClose: (why) => {
-        clearTimeout(timer);
+        onProved();
         channel?.closed(why);
       },
     });
   }
 
   /** @throws SottoError for what is no handshake, or not of anybody who may come. */
-  #shake(pipe: Pipe, first: Bytes): Channel {
+  #shake(pipe: Pipe, first: Bytes, onProved: () => void): Channel {
     const handshake = new ServerHandshake(this.#options.credentials, first);
     const { sender, hello } = handshake;
-    if (this.#isClosing || !this.#options.allow(sender)) throw new SottoError('not_allowed', 'Not this key.');
-    const known = this.#sessionFor(encodeHex(hello.session), sender);
-    const id = known?.session.id ?? encodeHex(primitives.randomBytes(SESSION_ID_SIZE));
+    if (this.#isClosing || !this.#isAllowed(sender)) throw new SottoError('not_allowed', 'Not this key.');
+    const known = this.#sessionFor(sessionIdOf(hello.session), sender);
+    const secret = known ? hello.session : primitives.randomBytes(SESSION_ID_SIZE);
     const received = known?.conversation.received ?? 0;
-    const answer = handshake.answer({ received, session: decodeHex(id), resumed: known !== null });
-    let held = known;
+    const answer = handshake.answer({ received, session: secret, resumed: known !== null });
+    let held: Held | null = null;
     const channel: Channel = new Channel(pipe, answer.transport, received, this.#options, {
       onProved: () => {
         // Only now: the first message may be a recording, which must neither begin nor move a session.
-        held = known && this.#sessions.get(id) === known ? known : this.#begin(id, sender);
+        onProved();
+        if (known && this.#sessions.get(known.session.id) !== known)
+          return channel.cut('the session has ended');
+        held = known ?? this.#begin(sessionIdOf(secret), sender);
         if (held) this.#attach(held, channel, pipe, known ? hello.received : 0);
         else channel.close(STATUS.unavailable, 'There are too many sessions.');
       },
@@ -217,6 +229,16 @@ export class SessionServer implements AsyncDisposable {
     });
     pipe.send([answer.message]);
     return channel;
+  }
+
+  /** Nothing but `true` lets anybody in, neither an error nor a promise. */
+  #isAllowed(sender: PublicKey | null): boolean {
+    try {
+      return this.#options.allow(sender) === true;
+    } catch (error) {
+      this.#options.log.error({ error }, 'allow failed, and so nobody was let in');
+      return false;
+    }
   }
 
   /** Of the same client alone. */
@@ -236,25 +258,47 @@ export class SessionServer implements AsyncDisposable {
       role: 'server',
       dispatch: (message) => this.#app.dispatch(message),
       facts: () => ({ sender, transport: 'ws', remote: session.remote, session }),
-      once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, run),
-      onSkipped: () => this.#counters.add('skipped_by_client'),
+      once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, () => run(this.#stopping.signal)),
+      onSlow: () => this.#slow(held),
+      onSkipped: (missed) => {
+        this.#counters.add('gap');
+        this.#emit({ type: 'gap', session, missed });
+      },
       onBroken: (why) => {
         this.#counters.add(`broken_${why}`);
         session.close(STATUS.badRequest, 'That is no session as it should be.');
       },
     });
     const session = new Session(id, sender, { conversation, rooms: this.#rooms, timeout: ASK_TIMEOUT });
-    const held: Held = { session, conversation, timer: null, hasJoined: false };
+    const held: Held = { session, conversation, timer: null, idle: null, hasJoined: false };
     session.onClosed = (why) => this.#end(held, why);
     this.#sessions.set(id, held);
+    this.#watchIdle(held);
     return held;
+  }
+
+  #watchIdle(held: Held): void {
+    const { idleTimeout } = this.#options;
+    if (idleTimeout === null) return;
+    const left = idleTimeout - held.conversation.idleFor;
+    if (left <= 0) {
+      this.#counters.add('idle');
+      return held.session.close(0, 'Nothing was asked or told for too long.');
+    }
+    held.idle = setTimeout(() => this.#watchIdle(held), Math.ceil(left));
+    held.idle.unref?.();
+  }
+
+  #slow(held: Held): void {
+    this.#counters.add('slow');
+    if (this.#options.slow === 'cut') this.#end(held, 'it took too slowly what it was sent');
   }
 
   #attach(held: Held, channel: Channel, pipe: Pipe, received: number): void {
     if (held.timer) clearTimeout(held.timer);
     held.timer = null;
+    held.conversation.attach(channel, received); // first, for it may be refused
     held.session.attach(channel, formatAddress(pipe.remote));
-    held.conversation.attach(channel, received);
     const { session } = held;
     this.#emit({ type: held.hasJoined ? 'back' : 'join', session });
     held.hasJoined = true;
@@ -270,12 +314,13 @@ export class SessionServer implements AsyncDisposable {
   }
 
   #end(held: Held, why: string): void {
-    const { session, conversation, timer } = held;
+    const { session, conversation, timer, idle } = held;
     if (this.#sessions.get(session.id) !== held) return;
     this.#sessions.delete(session.id);
     if (timer) clearTimeout(timer);
+    if (idle) clearTimeout(idle);
+    session.end(why);
     conversation.end(new SottoError('unreachable', `The session is over: ${why}.`));
-    this.#rooms.leaveAll(session);
     this.#emit({ type: 'leave', session, why });
   }
 
@@ -310,6 +355,8 @@ export class SessionServer implements AsyncDisposable {
 interface Held {
   readonly session: Session;
   readonly conversation: Conversation;
+  /** Until it must have come back. */
   timer: ReturnType<typeof setTimeout> | null;
+  idle: ReturnType<typeof setTimeout> | null;
   hasJoined: boolean;
 }

@@ -8,7 +8,7 @@ import type { Conversation, SendOptions } from './conversation.ts';
 import type { Rooms } from './rooms.ts';
 
 export class Session implements SessionHandle {
-  /** 32 hex digits; secret as long as the session lives: who knows it and the keys could go on with it. */
+  /** 32 hex digits; no secret: it takes another one, which the client alone has, to go on with the session. */
   readonly id: string;
   /** As proved; null for an anonymous client. */
   readonly sender: PublicKey | null;
@@ -19,6 +19,7 @@ export class Session implements SessionHandle {
   readonly #ask: Ask;
   #channel: Channel | null = null;
   #remote = '';
+  #isOver = false;
 
   constructor(
     id: string,
@@ -66,8 +67,9 @@ export class Session implements SessionHandle {
     return this.#conversation.stream(route, body, options);
   }
 
+  /** Nothing where the session is over: a handler may learn of that too late. */
   join(room: string): void {
-    this.#rooms.join(this, room);
+    if (!this.#isOver) this.#rooms.join(this, room);
   }
 
   leave(room: string): void {
@@ -83,6 +85,13 @@ export class Session implements SessionHandle {
   close(status: number = 0, why: string = 'The session was closed.'): void {
     if (this.#channel) this.#channel.close(status, why);
     else this.onClosed(why);
+  }
+
+  /** For the server alone: it is over. */
+  end(why: string): void {
+    this.#isOver = true;
+    this.#rooms.leaveAll(this);
+    this.#channel?.cut(why);
   }
 
   /** Set by the server: it is over without a connection. */

@@ -3,7 +3,7 @@
  *
  * ```text
  * offset   size  field
- * 0        1     kind; plus 128: the next message of this stream and kind goes on with the content
+ * 0        1     kind; plus 128: the kept message that comes next, of the same stream and kind, goes on with the content
  * 1        4     stream id: 0 the session itself, odd opened by the client, even by the server
  * 5        8     number, in kept messages alone: how many of them this end sent before, since the session began
  * 5, 13    n     content
@@ -17,7 +17,7 @@
  * 5  error     yes   any     2: status; then why, UTF-8: in place of what would have come on this stream
  * 6  item      yes   any     1: representation; then one value of a stream of many
  * 7  end       yes   any     nothing: the last item was the last
- * 8  credit    yes   any     4: so many more items may be sent
+ * 8  credit    yes   any     4: so many more items may be sent than the 32 at first; each begun 8192 bytes count as one
  * 9  cancel    yes   any     nothing: who opened the stream wants no more of it
  * 10 once      yes   any     16: id; then a routed request that is handled once for each id
  * 11 open      yes   any     a routed request whose body is the items that follow on the stream
@@ -26,7 +26,7 @@
  * The handshake: the payload of the client's Noise message, and of the server's
  * 0        1     version = 1
  * 1        8     how many kept messages of the other end have come
- * 9        16    id of the session to go on with, zeros for a new one; of the session that goes on or begins
+ * 9        16    secret of the session to go on with, zeros for a new one; of the session that goes on or begins
  * 25       1     the server's alone: 0 a new one, 1 goes on
  *
  * Before the Noise message, in the first message of a connection:
@@ -72,6 +72,9 @@ export const KEPT_HEAD_SIZE: number = HEAD_SIZE + NUMBER_SIZE;
 export const SESSION_ID_SIZE = 16;
 export const ONCE_ID_SIZE = 16;
 const KEY_SIZE = 32;
+const ITEM_UNIT = 8192;
+/** What may be sent of items before more is asked for. */
+export const FIRST_CREDIT = 32;
 /** The longest content of one message, bytes: what Noise carries, less its tag and the head. */
 export const MAX_CONTENT: number = 65_519 - KEPT_HEAD_SIZE;
 
@@ -89,7 +92,7 @@ export interface KeptMessage {
   readonly kind: KeptKind;
   readonly stream: number;
   readonly number: number;
-  /** The content goes on in the next of this stream. */
+  /** The content goes on in the kept message that comes next. */
   readonly more: boolean;
   readonly content: Bytes;
 }
@@ -179,6 +182,11 @@ export function encodeFailure(status: number, why: string): Bytes {
 export function decodeFailure(content: Bytes): { readonly status: number; readonly why: string } {
   const reader = new Reader(content);
   return { status: reader.u16(), why: reader.text(reader.remaining) };
+}
+
+/** How much of the credit an item takes. It may be sent as long as any is left, though it take more than that. */
+export function costOfItem(content: Bytes): number {
+  return Math.max(1, Math.ceil(content.length / ITEM_UNIT));
 }
 
 /** The content of `credit` and `skipped`. */

@@ -58,6 +58,17 @@ import {
   encodeRoutedRequest,
 } from '../../src/wire/routed.ts';
 import {
+  decodeClientHello,
+  decodeGreeting,
+  decodeServerHello,
+  decodeSessionMessage,
+  encodeClientHello,
+  encodeGreeting,
+  encodeKept,
+  encodePassing,
+  encodeServerHello,
+} from '../../src/wire/session.ts';
+import {
   decodeStpBody,
   decodeStpFrame,
   encodeStpBody,
@@ -173,6 +184,37 @@ describe('arbitrary bytes', () => {
         if (reply) assert.deepEqual(encodeRoutedReply(reply), message);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  test('messages of a session, its hellos and greetings', () => {
+    const kinds = Array.from({ length: 14 }, (_, kind) => [kind, 0, 0, 0, kind < 2 ? 0 : 1]);
+    const passing = [1, 2, 3, 4].map((kind) => [kind, 0, 0, 0, 0, 0, 0, 0]);
+    const starts = startingWith(
+      ...kinds,
+      ...passing,
+      [12, 0, 0, 0, 0],
+      [128, 0, 0, 0, 1],
+      [1, 0, 0],
+      [3, 2],
+      [],
+    );
+    fc.assert(
+      fc.property(starts, (message) => {
+        const decoded = attempt(() => decodeSessionMessage(message));
+        const again = decoded && ('number' in decoded ? encodeKept(decoded) : encodePassing(decoded));
+        // What is too long of a reason is cut.
+        if (again && message.length < 1000) assert.deepEqual(again, message);
+        const client = attempt(() => decodeClientHello(message));
+        if (client) assert.deepEqual(encodeClientHello(client), message.subarray(0, 25));
+        const server = attempt(() => decodeServerHello(message));
+        if (server) assert.deepEqual(encodeServerHello(server).subarray(0, 25), message.subarray(0, 25));
+        const greeting = attempt(() => decodeGreeting(message));
+        if (!greeting) return;
+        const { protocol, host } = greeting;
+        assert.deepEqual(concat(encodeGreeting(protocol, host), greeting.message), message);
+      }),
+      { numRuns: 3000 },
     );
   });
 
