@@ -269,9 +269,12 @@ export class SessionClient implements AsyncDisposable {
     const conversation = this.#conversation;
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
-      onMessage: (message) => conversation.take(message),
-      onConfirmed: (received) => {
+      onMessage: (message) => {
         this.#failures = 0; // not before: a server that is full shakes hands, too
+        conversation.take(message);
+      },
+      onConfirmed: (received) => {
+        this.#failures = 0;
         conversation.confirm(received);
       },
       onClosed: (status, why) => this.#closedByServer(status, why),

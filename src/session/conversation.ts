@@ -38,9 +38,9 @@ export interface Carrier {
 export interface ConversationLimits {
   /** Of one question, answer or value, bytes, put together. */
   readonly maxMessage: number;
-  /** Questions and pushes of the other end that are handled at a time; pushes beyond wait. */
+  /** Questions and pushes of the other end that are handled at a time; more of them wait. */
   readonly maxStreams: number;
-  /** Of what is not confirmed, bytes: above it pushes are skipped, answers and streams wait. Of pushes that wait, too. */
+  /** Of what is not confirmed, bytes: above it pushes are skipped, answers and streams wait. Of what waits to be handled, too. */
   readonly maxOutbox: number;
 }
 
@@ -89,8 +89,8 @@ interface Served {
 }
 
 interface Waiting {
-  readonly stream: number;
   readonly request: RoutedRequest;
+  readonly id: Bytes | null;
 }
 
 /** Refusals of requests while nothing is confirmed, after which the other end cannot be honest. */
@@ -104,8 +104,8 @@ export class Conversation {
   readonly #outbox = new Outbox();
   readonly #calls = new Map<number, Call>();
   readonly #served = new Map<number, Served>();
-  /** Pushes that have come while as many as may be were being handled. */
-  readonly #waiting: Waiting[] = [];
+  /** What has come while as much as may be was being handled, by stream, in its order. */
+  readonly #waiting = new Map<number, Waiting>();
   readonly #assembly: Assembly;
   #waitingBytes = 0;
   #carrier: Carrier | null = null;
@@ -248,7 +248,7 @@ export class Conversation {
 
   get #isSettled(): boolean {
     return (
-      this.#ended !== null || (this.#served.size === 0 && this.#waiting.length === 0 && this.#outbox.isEmpty)
+      this.#ended !== null || (this.#served.size === 0 && this.#waiting.size === 0 && this.#outbox.isEmpty)
     );
   }
 
@@ -261,7 +261,7 @@ export class Conversation {
       this.#forget(stream, call);
       call.fail(error);
     }
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     for (const served of this.#served.values()) stop(served, error);
     this.#served.clear();
     this.#room.resolve();
@@ -406,7 +406,8 @@ export class Conversation {
       const id = content.subarray(0, ONCE_ID_SIZE);
       return this.#begin(stream, decodeRoutedRequest(content.subarray(ONCE_ID_SIZE)), id, false);
     }
-    const served = this.#served.get(stream);
+    const [served, waiting] = [this.#served.get(stream), this.#waiting.get(stream)];
+    if (waiting && kind === 'cancel') return this.#unwait(stream, waiting);
     if (!served) return; // it was answered before the last of the question came
     if (kind === 'cancel') return this.#unserve(stream, served);
     if (kind === 'item') served.body?.push(itemIn(content), costOfItem(content));
@@ -415,29 +416,33 @@ export class Conversation {
   }
 
   #begin(stream: number, request: RoutedRequest, id: Bytes | null, isStreaming: boolean): void {
-    if (this.#served.has(stream)) return this.#options.onBroken('a stream is opened twice');
-    if (this.#served.size < this.#options.maxStreams)
+    if (this.#served.has(stream) || this.#waiting.has(stream)) {
+      return this.#options.onBroken('a stream is opened twice');
+    }
+    if (this.#served.size < this.#options.maxStreams) {
       return void this.#serve(stream, request, id, isStreaming);
-    if (request.oneWay) this.#keepWaiting({ stream, request });
-    else this.#refuse(stream, request, 'Too many requests are being answered at one time.');
+    }
+    const waiting = { request, id };
+    const size = sizeOf(waiting);
+    if (isStreaming || this.#waitingBytes + size > this.#options.maxOutbox)
+      return this.#refuse(stream, request);
+    this.#waiting.set(stream, waiting);
+    this.#waitingBytes += size;
   }
 
-  /** A push has nobody who would send it again. */
-  #keepWaiting(push: Waiting): void {
-    const size = sizeOf(push);
-    if (this.#waitingBytes + size > this.#options.maxOutbox) return this.#options.onSkipped(1);
-    this.#waiting.push(push);
-    this.#waitingBytes += size;
+  #unwait(stream: number, waiting: Waiting): void {
+    this.#waiting.delete(stream);
+    this.#waitingBytes -= sizeOf(waiting);
   }
 
   /** One less is being handled. */
   #release(stream: number): void {
     this.#served.delete(stream);
     this.#activeAt = performance.now();
-    const next = this.#served.size < this.#options.maxStreams ? this.#waiting.shift() : undefined;
+    const [next] = this.#served.size < this.#options.maxStreams ? this.#waiting : [];
     if (next) {
-      this.#waitingBytes -= sizeOf(next);
-      void this.#serve(next.stream, next.request, null, false);
+      this.#unwait(...next);
+      void this.#serve(next[0], next[1].request, next[1].id, false);
     }
     if (this.#isSettled) this.#onSettled();
   }
@@ -483,8 +488,13 @@ export class Conversation {
     );
   }
 
-  #refuse(stream: number, { oneWay }: RoutedRequest, why: string): void {
-    if (oneWay) return;
+  /** A question is told so; a push is lost, and that is told here. */
+  #refuse(
+    stream: number,
+    { oneWay }: RoutedRequest,
+    why: string = 'Too many requests are being answered at one time.',
+  ): void {
+    if (oneWay) return this.#options.onSkipped(1);
     this.#refused += 1;
     if (this.#refused > MAX_REFUSED) this.#options.onBroken('too many refusals are not confirmed');
     else this.#send('error', stream, encodeFailure(STATUS.unavailable, why));

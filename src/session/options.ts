@@ -27,11 +27,11 @@ interface CommonOptions {
   readonly quiet?: number;
   /** Of one question, answer or value, bytes. Default 1 MiB. */
   readonly maxMessage?: number;
-  /** Questions and pushes of the other end that are handled at a time; more questions are refused. Default 256. */
+  /** Questions and pushes of the other end that are handled at a time; more of them wait. Default 256. */
   readonly maxStreams?: number;
   /**
    * Of what the other end has not confirmed, bytes; above it pushes are skipped, and answers and streams wait. As much of
-   * its pushes may wait to be handled. Default 1 MiB.
+   * what it asks and tells may wait to be handled; beyond, questions are refused and pushes are lost. Default 1 MiB.
    */
   readonly maxOutbox?: number;
   /** Default silent. */

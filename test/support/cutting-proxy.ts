@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class CuttingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #pairs = new Set<{ readonly front: Socket; readonly back: Socket }>();
   /** Bytes that went by, both ways. */
   carried = 0;
   #isDown = false;
@@ -37,6 +38,9 @@ export class CuttingProxy implements AsyncDisposable {
       }
       front.pipe(back);
       back.pipe(front);
+      const pair = { front, back };
+      this.#pairs.add(pair);
+      front.on('close', () => this.#pairs.delete(pair));
     });
   }
 
@@ -47,6 +51,14 @@ export class CuttingProxy implements AsyncDisposable {
   /** Every connection ends at once, whatever is on its way. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** From now on nothing of what the target sends gets through, and it waits; or it does again. */
+  setHeld(isHeld: boolean): void {
+    for (const { front, back } of this.#pairs) {
+      if (isHeld) back.unpipe(front).pause();
+      else back.pipe(front);
+    }
   }
 
   /** From now on nobody gets through, or somebody does again. */

@@ -93,16 +93,29 @@ describe('questions', () => {
     });
   });
 
-  test('more than are handled at a time are refused; one that is cancelled makes room', async () => {
+  test('more than are handled at a time wait, unless they are cancelled; more than may wait are refused', async () => {
+    const asked: unknown[] = [];
     const app = createApp()
       .on('/slow', never)
-      .on('/echo', (ctx) => ctx.body);
-    const { client } = TestLink.connected({}, { app, maxStreams: 3 });
+      .on('/echo', (ctx) => {
+        asked.push(ctx.body);
+        return ctx.body;
+      });
+    const { client } = TestLink.connected({}, { app, maxStreams: 3, maxOutbox: 1000 });
+    const { conversation } = client;
     const controls = Array.from({ length: 3 }, () => new AbortController());
-    for (const { signal } of controls) client.conversation.request('/slow', 1, { signal }).catch(() => {});
-    await assert.rejects(client.conversation.request('/echo', 1), { code: 'unavailable' });
+    for (const { signal } of controls) conversation.request('/slow', 1, { signal }).catch(() => {});
+    const [waits, cancelled] = [conversation.request('/echo', 'waits'), new AbortController()];
+    const unwanted = conversation.request('/echo', 'cancelled', { signal: cancelled.signal });
+    await assert.rejects(conversation.request('/echo', 'x'.repeat(1000)), { code: 'unavailable' });
+    await assert.rejects(conversation.request('/echo', numbers(3)), { code: 'unavailable' });
+    cancelled.abort();
+    await assert.rejects(unwanted, { code: 'aborted' });
+    await turns();
     controls[1]?.abort();
-    assert.equal(await client.conversation.request('/echo', 2), 2);
+    assert.equal(await waits, 'waits');
+    assert.equal(await conversation.request('/echo', 2), 2);
+    assert.deepEqual(asked, ['waits', 2]);
     for (const control of controls) control.abort();
   });
 
