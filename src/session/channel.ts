@@ -48,7 +48,9 @@ export class Channel implements Carrier {
   #received = 0;
   #confirmed = 0;
   #confirming: ReturnType<typeof setTimeout> | null = null;
-  #heardAt = performance.now();
+  readonly #tickEvery: number;
+  /** In ticks, so that time in which this end itself stood still does not count, ms. */
+  #silence = 0;
   #freshAt = performance.now();
   #epoch = 0;
   #isAsking = false;
@@ -71,8 +73,8 @@ export class Channel implements Carrier {
     this.#confirmed = received;
     this.#events = events;
     this.#options = options;
-    const often = Math.min(options.quiet, options.rekeyAfter.time);
-    this.#ticker = setInterval(() => this.#tick(), often / TICKS);
+    this.#tickEvery = Math.min(options.quiet, options.rekeyAfter.time) / TICKS;
+    this.#ticker = setInterval(() => this.#tick(), this.#tickEvery);
     this.#ticker.unref?.();
   }
 
@@ -115,7 +117,7 @@ export class Channel implements Carrier {
   /** What the pipe brings. */
   take(bytes: Bytes): void {
     if (!this.#isOpen) return;
-    this.#heardAt = performance.now();
+    this.#silence = 0;
     try {
       this.#takeOpened(this.#transport.decrypt(bytes));
     } catch (error) {
@@ -204,13 +206,12 @@ export class Channel implements Carrier {
   }
 
   #tick(): void {
-    const now = performance.now();
     const { quiet, rekeyAfter } = this.#options;
-    const silence = now - this.#heardAt;
-    if (silence > 2 * quiet) return this.cut('the other end says nothing any more');
-    if (silence > quiet) this.ping();
+    this.#silence += this.#tickEvery;
+    if (this.#silence > 2 * quiet) return this.cut('the other end says nothing any more');
+    if (this.#silence > quiet) this.ping();
     this.#noteEpoch();
-    if (now - this.#freshAt > rekeyAfter.time) this.rekey();
+    if (performance.now() - this.#freshAt > rekeyAfter.time) this.rekey();
   }
 
   #end(why: string): void {

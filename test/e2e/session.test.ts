@@ -381,11 +381,11 @@ describe('the end', () => {
       .on('/echo', (ctx) => ctx.body)
       .on('/slow', () => answer.promise);
     const answer = Promise.withResolvers<string>();
-    const server = await serving(t, app, { idleTimeout: 50 });
+    const server = await serving(t, app, { idleTimeout: 500 });
     const seen = presence(server);
     const [busy, idle] = [
-      await connected(t, server, { quiet: 20 }),
-      await connected(t, server, { quiet: 20 }),
+      await connected(t, server, { quiet: 100 }),
+      await connected(t, server, { quiet: 100 }),
     ];
     const slow = busy.request('/slow');
     const events = eventsOf(idle);
