@@ -47,6 +47,7 @@ export class TestLink {
   cuts = 0;
   /** Kept messages that were carried. */
   carried = 0;
+  #late: Wire | null = null;
   #connection: { readonly wires: readonly [Wire, Wire] } | null = null;
 
   constructor(client: EndOptions = {}, server: EndOptions = {}) {
@@ -60,10 +61,12 @@ export class TestLink {
     return link;
   }
 
-  /** As a handshake does: each end is told what came over there. */
+  /** As a handshake does: each end is told what came over there. The server may hear more on the old connection until then. */
   connect(): void {
     const [client, server] = [this.client.conversation, this.server.conversation];
     const [clientHas, serverHas] = [client.received, server.received];
+    this.#late?.deliverHalf();
+    this.#late = null;
     const count = (): void => {
       this.carried += 1;
     };
@@ -79,6 +82,7 @@ export class TestLink {
     this.#connection = null;
     this.cuts += 1;
     for (const wire of [up, down]) wire.isCut = true;
+    this.#late = up;
     this.client.conversation.detach(up);
     this.server.conversation.detach(down);
   }
@@ -126,6 +130,11 @@ class Wire implements Carrier {
     void this.#pump();
   }
 
+  /** What was on its way when it was cut, as far as it got. */
+  deliverHalf(): void {
+    for (const parcel of this.#parcels.splice(0, Math.ceil(this.#parcels.length / 2))) this.#deliver(parcel);
+  }
+
   confirm(received: number): void {
     const last = this.#parcels.at(-1);
     if (last && 'received' in last) this.#parcels.pop();
@@ -139,8 +148,9 @@ class Wire implements Carrier {
     this.#isPumping = true;
     for (let count = 1; this.#parcels.length > 0; count++) {
       if (count % 4 === 1) await setImmediate();
+      if (this.isCut) return;
       const parcel = this.#parcels.shift();
-      if (parcel && !this.isCut) this.#deliver(parcel);
+      if (parcel) this.#deliver(parcel);
     }
     this.#isPumping = false;
   }
