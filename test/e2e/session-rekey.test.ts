@@ -34,10 +34,14 @@ interface Ends {
   readonly told: { readonly client: number[]; readonly server: number[] };
 }
 
-async function talking(t: TestContext, rekeyAfter: { messages?: number; time?: number } = {}): Promise<Ends> {
+async function talking(
+  t: TestContext,
+  rekeyAfter: { messages?: number; time?: number } = {},
+  listen = 'ws://127.0.0.1:0',
+): Promise<Ends> {
   const told = { client: [] as number[], server: [] as number[] };
   const app = echoing().on('/tell', (ctx) => void told.server.push(ctx.body as number));
-  const server = await serving(t, app, { rekeyAfter });
+  const server = await serving(t, app, { listen, rekeyAfter });
   const client = await connected(t, server, { rekeyAfter });
   client.on('/echo', (ctx) => ctx.body).on('/tell', (ctx) => void told.client.push(ctx.body as number));
   await client.request('/echo', 0);
@@ -81,14 +85,15 @@ describe('a rekey loses nothing', () => {
     ['by both in turn', ({ client, session }, at) => (at % 20 === 0 ? client : session).rekey()],
   ];
   for (const [name, rekey] of ways) {
-    test(name, async (t) => {
-      const seen = rekeysSeen(t);
-      const ends = await talking(t);
-      const events = eventsOf(ends.client);
-      await talk(ends, 500, (at) => rekey(ends, at));
-      assert.ok(seen.count >= 5, `${seen.count} rekeys`);
-      assert.deepEqual(events.entries, [], 'the connection stayed');
-    });
+    for (const scheme of ['ws', 'http'])
+      test(`${name}, by ${scheme}`, async (t) => {
+        const seen = rekeysSeen(t);
+        const ends = await talking(t, {}, `${scheme}://127.0.0.1:0`);
+        const events = eventsOf(ends.client);
+        await talk(ends, 500, (at) => rekey(ends, at));
+        assert.ok(seen.count >= 5, `${seen.count} rekeys`);
+        assert.deepEqual(events.entries, [], 'the connection stayed');
+      });
   }
 
   test('by count', async (t) => {

@@ -151,19 +151,18 @@ describe('handshakes', () => {
 
   test('no more connections than a host may have', async (t) => {
     const server = await serving(t, echoing(), { maxConnectionsPerHost: 3 });
-    const raws = [
-      await RawSession.begun(t, server),
-      await RawSession.begun(t, server),
-      await RawSession.dial(t, server),
-    ];
-    await assert.rejects(RawSession.dial(t, server));
-    raws[2]?.webSocket.terminate();
-    await until(() =>
-      connected(t, server).then(
-        () => true,
-        () => false,
-      ),
-    );
+    const raws: RawSession[] = [];
+    const dial = async (): Promise<boolean> => {
+      const raw = await RawSession.dial(t, server).catch(() => null);
+      if (raw) raws.push(raw);
+      return raw !== null;
+    };
+    while (await dial());
+    // A port may also be one of POSTs, of which each client needs two connections.
+    assert.ok(raws.length >= 3 && raws.length <= 6, `${raws.length} connections`);
+    assert.ok((server.counters.connection_limit ?? 0) > 0);
+    raws[0]?.webSocket.terminate();
+    await until(dial);
   });
 
   test('half ones do not keep a server from closing', async (t) => {

@@ -24,6 +24,9 @@ import { Journal } from './journal.ts';
 export const SECRET: Bytes = new Uint8Array(32).fill(5);
 export const NOBODY: Bytes = new Uint8Array(SESSION_ID_SIZE);
 
+/** How a server behind a proxy is spoken to. */
+const schemes = new WeakMap<CuttingProxy, string>();
+
 export async function serving(
   t: TestContext,
   app: App,
@@ -37,12 +40,13 @@ export async function serving(
 export async function proxied(t: TestContext, server: SessionServer): Promise<CuttingProxy> {
   const proxy = await CuttingProxy.start(Number(new URL(urlOf(server)).port));
   t.after(() => proxy[Symbol.asyncDispose]());
+  schemes.set(proxy, new URL(urlOf(server)).protocol);
   return proxy;
 }
 
 /** Of the proxy, where there is one. */
 export function urlOf(target: SessionServer | CuttingProxy): string {
-  if (target instanceof CuttingProxy) return target.url.replace('http:', 'ws:');
+  if (target instanceof CuttingProxy) return target.url.replace('http:', schemes.get(target) ?? 'ws:');
   return target.addresses[0] ?? '';
 }
 
