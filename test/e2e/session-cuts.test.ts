@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type App, createApp } from '../../src/app/app.ts';
 import type { StatusError } from '../../src/errors.ts';
+import type { SessionClient } from '../../src/session/client.ts';
 import type { SessionServer } from '../../src/session/server.ts';
 import type { CuttingProxy } from '../support/cutting-proxy.ts';
 import { Journal } from '../support/journal.ts';
@@ -23,10 +24,23 @@ import {
 } from '../support/session.ts';
 
 const COUNT = 1000;
+/** Between two cuts, bytes: a handshake, and something after it. */
+const LEAST_CARRIED = 1500;
 const ALL = Array.from({ length: COUNT }, (_, number) => number);
 
-/** Cuts at random moments, until `work` is over. @returns how often. */
-async function cutDuring(proxy: CuttingProxy, seed: number, work: Promise<unknown>): Promise<number> {
+/**
+ * Cuts at random moments, until `work` is over; not before the client is back, or a slow machine would never get on.
+ *
+ * @returns how often.
+ */
+async function cutDuring(
+  {
+    proxy,
+    client,
+    seed,
+  }: { readonly proxy: CuttingProxy; readonly client: SessionClient; readonly seed: number },
+  work: Promise<unknown>,
+): Promise<number> {
   const random = mulberry32(seed);
   const state = { isOver: false };
   const over = work.finally(() => {
@@ -35,7 +49,9 @@ async function cutDuring(proxy: CuttingProxy, seed: number, work: Promise<unknow
   void over.catch(() => {});
   let cuts = 0;
   while (!state.isOver) {
+    const carried = proxy.carried;
     await delay(10 + random() * 60);
+    await until(() => state.isOver || (client.isConnected && proxy.carried > carried + LEAST_CARRIED));
     proxy.cut();
     cuts += 1;
   }
@@ -77,7 +93,7 @@ for (const scheme of ['ws', 'http'])
           }
           await Promise.all(answers);
         };
-        const cuts = await cutDuring(proxy, seed, Promise.all([talk(client), talk(session)]));
+        const cuts = await cutDuring({ proxy, client, seed }, Promise.all([talk(client), talk(session)]));
         await until(() => toldServer?.length === COUNT && toldClient?.length === COUNT);
         assert.deepEqual([toldServer, toldClient], [ALL, ALL], 'in order, once');
         for (const asked of [askedServer, askedClient])
@@ -117,7 +133,7 @@ for (const scheme of ['ws', 'http'])
           ALL.flatMap((number) => [number, number]),
         );
       };
-      await cutDuring(proxy, 4, Promise.all([read(), read(), read()]));
+      await cutDuring({ proxy, client, seed: 4 }, Promise.all([read(), read(), read()]));
     });
 
     test('messages in many parts come whole', async (t) => {
@@ -130,7 +146,7 @@ for (const scheme of ['ws', 'http'])
           assert.deepEqual(await client.request('/echo', body), body);
         }
       };
-      await cutDuring(proxy, 5, Promise.all([ask(1), ask(50), ask(100)]));
+      await cutDuring({ proxy, client, seed: 5 }, Promise.all([ask(1), ask(50), ask(100)]));
     });
   });
 
