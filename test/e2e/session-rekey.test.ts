@@ -7,7 +7,7 @@ import type { Bytes } from '../../src/bytes/bytes.ts';
 import type { SealedMessage } from '../../src/envelope/rekey.ts';
 import { RekeyingTransport } from '../../src/envelope/rekey.ts';
 import { Identity } from '../../src/keys/identity.ts';
-import { primitives } from '../../src/platform/node/crypto.ts';
+import { noisePrimitives as primitives } from '../../src/platform/node/noise-crypto.ts';
 import type { SessionClient } from '../../src/session/client.ts';
 import type { SessionServer } from '../../src/session/server.ts';
 import type { Session } from '../../src/session/session.ts';
