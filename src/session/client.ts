@@ -69,7 +69,7 @@ export class SessionClient implements AsyncDisposable {
    *
    * @param url such as `ws://host:7880`, `wss://host/session` or, where WebSockets do not get through, `http://host`; the path is `/session` where none is given.
    * @throws SottoError `invalid_option`, `invalid_url`, `invalid_key`, `unreachable`, `timeout`, `refused` where the
-   * server does not know this client, or is another one.
+   * server does not know this client, or is another one; StatusError 503 where it has too many sessions.
    */
   static async connect(url: string, options: SessionClientOptions): Promise<SessionClient> {
     const client = new SessionClient(
@@ -219,7 +219,7 @@ export class SessionClient implements AsyncDisposable {
     return conversation;
   }
 
-  /** Resolves once there is a connection, and the server has shown that it is who it should be. */
+  /** Resolves once there is a connection, the server has shown that it is who it should be, and has begun the session. */
   async #connect(): Promise<void> {
     const { credentials, timeout } = this.#options;
     const name = formatUrl(this.#url);
@@ -234,14 +234,18 @@ export class SessionClient implements AsyncDisposable {
     };
     const late = new SottoError('timeout', `${name} did not answer the handshake within ${timeout} ms.`);
     const timer = setTimeout(fail, timeout, late);
+    const heard = {
+      first: () => opened.resolve(),
+      closed: (status: number, why: string) =>
+        opened.reject(new StatusError(status || STATUS.unavailable, why)),
+    };
     let channel: Channel | null = null;
     pipe.start({
       onData: (bytes) => {
         if (channel) return channel.take(bytes);
         try {
           const { hello: answer, transport } = handshake.finish(bytes);
-          channel = this.#begin(pipe, transport, answer);
-          opened.resolve();
+          channel = this.#begin(pipe, transport, answer, heard);
         } catch (error) {
           fail(refused(name, error));
         }
@@ -262,22 +266,39 @@ export class SessionClient implements AsyncDisposable {
     return isHttp ? httpPipe(this.#url, limits) : sockets.connectChannel(formatUrl(this.#url), limits);
   }
 
-  #begin(pipe: Pipe, transport: RekeyingTransport, hello: ServerHello): Channel {
+  #begin(
+    pipe: Pipe,
+    transport: RekeyingTransport,
+    hello: ServerHello,
+    heard: { readonly first: () => void; readonly closed: (status: number, why: string) => void },
+  ): Channel {
     if (this.#closing) throw this.#closing;
     const isLost = !hello.resumed && this.#session !== NO_SESSION;
     if (isLost) this.#lose(`${formatUrl(this.#url)} does not know the session any more`);
     const conversation = this.#conversation;
+    // Not before its first word: a server that is full shakes hands, too.
+    let isHeard = false;
+    const onHeard = (): void => {
+      if (isHeard) return;
+      isHeard = true;
+      this.#failures = 0;
+      heard.first();
+      this.#emit({ type: 'connected', resumed: hello.resumed });
+    };
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
       onMessage: (message) => {
-        this.#failures = 0; // not before: a server that is full shakes hands, too
+        onHeard();
         conversation.take(message);
       },
       onConfirmed: (received) => {
-        this.#failures = 0;
+        onHeard();
         conversation.confirm(received);
       },
-      onClosed: (status, why) => this.#closedByServer(status, why),
+      onClosed: (status, why) => {
+        heard.closed(status, why);
+        this.#closedByServer(status, why);
+      },
       onCut: (why) => this.#cut(channel, why),
     });
     this.#session = hello.session.slice();
@@ -292,7 +313,6 @@ export class SessionClient implements AsyncDisposable {
       this.#lose('the server counts other messages than were sent');
       throw error;
     }
-    this.#emit({ type: 'connected', resumed: hello.resumed });
     return channel;
   }
 
@@ -324,9 +344,11 @@ export class SessionClient implements AsyncDisposable {
   }
 
   #connectSoon(): void {
+    if (this.#timer) return;
     const wait = backoffDelay({ first: this.#options.reconnectAfter, tries: 0 }, this.#failures);
     this.#failures += 1;
     this.#timer = setTimeout(() => {
+      this.#timer = null;
       this.#connect().catch((error: unknown) => {
         this.#options.log.debug({ why: messageOf(error) }, 'the session could not be gone on with yet');
         if (!this.#closing) this.#connectSoon();

@@ -17,7 +17,7 @@ export interface SessionListener {
 }
 
 export interface SessionDoor {
-  onPipe(pipe: Pipe): void;
+  onPipe(pipe: Pipe, transport: 'ws' | 'http'): void;
   onDrop(reason: string): void;
 }
 
@@ -47,14 +47,12 @@ export async function listenForSessions(
     const name = `${url.host} ${url.port}`;
     const place = places.get(name) ?? { url, mount: new HttpMount() };
     places.set(name, place);
-    return url.scheme === 'ws'
-      ? takeChannels(url, place.mount, door)
-      : takePosts(url, place.mount, maxConnectionsPerHost, door);
+    return url.scheme === 'ws' ? takeChannels(url, place.mount, door) : takePosts(url, place.mount, door);
   });
   const limits: HttpLimits = {
     maxBody: 2 * MAX_BATCH,
     maxConnections: MAX_CONNECTIONS,
-    maxConnectionsPerHost: 2 * maxConnectionsPerHost, // each needs two for its POSTs
+    maxConnectionsPerHost: 2 * maxConnectionsPerHost, // a session by POSTs needs two; sessions are counted apart
     requestTimeout: REQUEST_TIMEOUT,
     idleTimeout: KEEP_ALIVE,
   };
@@ -88,7 +86,7 @@ interface Place {
 
 function takeChannels(url: RoadUrl, mount: HttpMount, door: SessionDoor): SessionListener {
   let isTaking = true;
-  mount.onPipe(url.path, (pipe) => (isTaking ? door.onPipe(pipe) : pipe.destroy()));
+  mount.onPipe(url.path, (pipe) => (isTaking ? door.onPipe(pipe, 'ws') : pipe.destroy()));
   return {
     get address() {
       return formatUrl({ ...url, port: mount.port });
@@ -100,18 +98,13 @@ function takeChannels(url: RoadUrl, mount: HttpMount, door: SessionDoor): Sessio
   };
 }
 
-function takePosts(
-  url: RoadUrl,
-  mount: HttpMount,
-  maxPipesPerHost: number,
-  door: SessionDoor,
-): SessionListener {
+function takePosts(url: RoadUrl, mount: HttpMount, door: SessionDoor): SessionListener {
   const pipes = new HttpPipes(
     {
-      ...{ maxMessage: MAX_SESSION_PACKET, maxPipes: MAX_CONNECTIONS, maxPipesPerHost },
+      ...{ maxMessage: MAX_SESSION_PACKET, maxPipes: MAX_CONNECTIONS },
       newId: () => primitives.randomBytes(BATCH_ID_SIZE),
     },
-    (pipe) => door.onPipe(pipe),
+    (pipe) => door.onPipe(pipe, 'http'),
     (reason) => door.onDrop(reason),
   );
   pipes.mountAt(url.path, mount);

@@ -61,7 +61,7 @@ export interface SessionServerOptions extends CommonOptions {
   readonly slow?: SlowPolicy;
   /** Sessions at a time, those that wait among them. Default 10 000. */
   readonly maxSessions?: number;
-  /** Connections from one host. Default 256. */
+  /** Connections from one host; sessions of one key, or of one host without one. Default 256. */
   readonly maxConnectionsPerHost?: number;
   /** For a handshake, ms. Default 10 000. */
   readonly handshakeTimeout?: number;

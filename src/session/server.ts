@@ -9,7 +9,8 @@ import { Counters } from '../sealed/counters.ts';
 import { OnceWindow } from '../sealed/once-window.ts';
 import { STATUS } from '../sealed/status.ts';
 import { MemoryOnceStore } from '../sealed/stores/memory.ts';
-import { formatAddress } from '../transport/url.ts';
+import { Tally } from '../transport/tally.ts';
+import { formatAddress, limitedHost } from '../transport/url.ts';
 import { SESSION_ID_SIZE } from '../wire/session.ts';
 import { Channel } from './channel.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
@@ -17,7 +18,7 @@ import { ServerHandshake, sessionIdOf } from './handshake.ts';
 import { listenForSessions, type SessionListener } from './listener.ts';
 import { type ResolvedServer, resolveServer, type SessionServerOptions } from './options.ts';
 import { Rooms } from './rooms.ts';
-import { Session } from './session.ts';
+import { Session, type Whence } from './session.ts';
 
 /** What happens to sessions. */
 export type SessionEvent =
@@ -68,6 +69,9 @@ export class SessionServer implements AsyncDisposable {
   readonly #rooms: Rooms<Session>;
   readonly #counters = new Counters();
   readonly #once: OnceWindow;
+  /** Connections of each host, and sessions of each key, or of each host where there is none. */
+  readonly #connections: Tally;
+  readonly #owners: Tally;
   readonly #listeners = new Map<SessionEvent['type'], Set<(event: SessionEvent) => void>>();
   /** Connections that have not shown who they are. */
   readonly #strangers = new Set<Pipe>();
@@ -86,7 +90,7 @@ export class SessionServer implements AsyncDisposable {
     const app = typeof handler === 'function' ? appFrom(handler) : handler;
     const server = new SessionServer(app, resolved);
     server.#doors = await listenForSessions(resolved, {
-      onPipe: (pipe) => server.#welcome(pipe),
+      onPipe: (pipe, transport) => server.#welcome(pipe, transport),
       onDrop: (reason) => server.#counters.add(reason),
     });
     return server;
@@ -96,6 +100,8 @@ export class SessionServer implements AsyncDisposable {
     this.#app = app;
     this.#options = options;
     this.#rooms = new Rooms((room, session, isIn) => this.#emit({ type: 'room', session, room, isIn }));
+    this.#connections = new Tally(options.maxConnectionsPerHost);
+    this.#owners = new Tally(options.maxConnectionsPerHost);
     this.#once = new OnceWindow(new MemoryOnceStore(), {
       clock: Date.now,
       patience: ASK_TIMEOUT,
@@ -172,7 +178,12 @@ export class SessionServer implements AsyncDisposable {
   }
 
   /** The first message of a connection decides; whatever is wrong with it, the connection just ends. */
-  #welcome(pipe: Pipe): void {
+  #welcome(pipe: Pipe, transport: 'ws' | 'http'): void {
+    const host = limitedHost(pipe.remote.host);
+    if (!this.#connections.take(host)) {
+      this.#counters.add('connection_limit');
+      return pipe.destroy();
+    }
     let channel: Channel | null = null;
     this.#strangers.add(pipe);
     const drop = (reason: string): void => {
@@ -189,7 +200,7 @@ export class SessionServer implements AsyncDisposable {
       onData: (bytes) => {
         if (channel) return channel.take(bytes);
         try {
-          channel = this.#shake(pipe, bytes, onProved);
+          channel = this.#shake({ pipe, transport, onProved }, bytes);
         } catch (error) {
           drop(`handshake_${codeOf(error)}`);
         }
@@ -197,13 +208,14 @@ export class SessionServer implements AsyncDisposable {
       onDrain: () => {},
       onClose: (why) => {
         onProved();
+        this.#connections.giveBack(host);
         channel?.closed(why);
       },
     });
   }
 
   /** @throws SottoError for what is no handshake, or not of anybody who may come. */
-  #shake(pipe: Pipe, first: Bytes, onProved: () => void): Channel {
+  #shake({ pipe, transport, onProved }: Newcomer, first: Bytes): Channel {
     const handshake = new ServerHandshake(this.#options.credentials, first);
     const { sender, hello } = handshake;
     if (this.#isClosing || !this.#isAllowed(sender)) throw new SottoError('not_allowed', 'Not this key.');
@@ -218,8 +230,14 @@ export class SessionServer implements AsyncDisposable {
         onProved();
         if (known && this.#sessions.get(known.session.id) !== known)
           return channel.cut('the session has ended');
-        held = known ?? this.#begin(sessionIdOf(secret), sender);
-        if (held) this.#attach(held, channel, pipe, known ? hello.received : 0);
+        held = known ?? this.#begin(sessionIdOf(secret), sender, limitedHost(pipe.remote.host));
+        if (held)
+          this.#attach(
+            held,
+            channel,
+            { remote: formatAddress(pipe.remote), transport },
+            known ? hello.received : 0,
+          );
         else channel.close(STATUS.unavailable, 'There are too many sessions.');
       },
       onMessage: (message) => held?.conversation.take(message),
@@ -248,8 +266,9 @@ export class SessionServer implements AsyncDisposable {
   }
 
   /** Null where there are too many. */
-  #begin(id: string, sender: PublicKey | null): Held | null {
-    if (this.#sessions.size >= this.#options.maxSessions) {
+  #begin(id: string, sender: PublicKey | null, host: string): Held | null {
+    const owner = sender?.fingerprint ?? host;
+    if (this.#sessions.size >= this.#options.maxSessions || !this.#owners.take(owner)) {
       this.#counters.add('too_many_sessions');
       return null;
     }
@@ -257,7 +276,7 @@ export class SessionServer implements AsyncDisposable {
       ...this.#options,
       role: 'server',
       dispatch: (message) => this.#app.dispatch(message),
-      facts: () => ({ sender, transport: 'ws', remote: session.remote, session }),
+      facts: () => ({ sender, transport: session.transport, remote: session.remote, session }),
       once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, () => run(this.#stopping.signal)),
       onSlow: () => this.#slow(held),
       onSkipped: (missed) => {
@@ -270,7 +289,7 @@ export class SessionServer implements AsyncDisposable {
       },
     });
     const session = new Session(id, sender, { conversation, rooms: this.#rooms, timeout: ASK_TIMEOUT });
-    const held: Held = { session, conversation, timer: null, idle: null, hasJoined: false };
+    const held: Held = { session, owner, conversation, timer: null, idle: null, hasJoined: false };
     session.onClosed = (why) => this.#end(held, why);
     this.#sessions.set(id, held);
     this.#watchIdle(held);
@@ -294,11 +313,11 @@ export class SessionServer implements AsyncDisposable {
     if (this.#options.slow === 'cut') this.#end(held, 'it took too slowly what it was sent');
   }
 
-  #attach(held: Held, channel: Channel, pipe: Pipe, received: number): void {
+  #attach(held: Held, channel: Channel, from: Whence, received: number): void {
     if (held.timer) clearTimeout(held.timer);
     held.timer = null;
     held.conversation.attach(channel, received); // first, for it may be refused
-    held.session.attach(channel, formatAddress(pipe.remote));
+    held.session.attach(channel, from);
     const { session } = held;
     this.#emit({ type: held.hasJoined ? 'back' : 'join', session });
     held.hasJoined = true;
@@ -317,6 +336,7 @@ export class SessionServer implements AsyncDisposable {
     const { session, conversation, timer, idle } = held;
     if (this.#sessions.get(session.id) !== held) return;
     this.#sessions.delete(session.id);
+    this.#owners.giveBack(held.owner);
     if (timer) clearTimeout(timer);
     if (idle) clearTimeout(idle);
     session.end(why);
@@ -352,8 +372,17 @@ export class SessionServer implements AsyncDisposable {
   }
 }
 
+/** A connection of which nothing is known yet. */
+interface Newcomer {
+  readonly pipe: Pipe;
+  readonly transport: Whence['transport'];
+  readonly onProved: () => void;
+}
+
 interface Held {
   readonly session: Session;
+  /** Whose it is: a key, or the host of who has none. */
+  readonly owner: string;
   readonly conversation: Conversation;
   /** Until it must have come back. */
   timer: ReturnType<typeof setTimeout> | null;

@@ -7,6 +7,13 @@ import type { Channel } from './channel.ts';
 import type { Conversation, SendOptions } from './conversation.ts';
 import type { Rooms } from './rooms.ts';
 
+/** Where a connection comes from. */
+export interface Whence {
+  /** `host:port` */
+  readonly remote: string;
+  readonly transport: 'ws' | 'http';
+}
+
 export class Session implements SessionHandle {
   /** 32 hex digits; no secret: it takes another one, which the client alone has, to go on with the session. */
   readonly id: string;
@@ -19,6 +26,7 @@ export class Session implements SessionHandle {
   readonly #ask: Ask;
   #channel: Channel | null = null;
   #remote = '';
+  #transport: Whence['transport'] = 'ws';
   #isOver = false;
 
   constructor(
@@ -41,6 +49,11 @@ export class Session implements SessionHandle {
   /** The other end's address as `host:port`, of the connection there is or was last. */
   get remote(): string {
     return this.#remote;
+  }
+
+  /** What carries it now, or did last. */
+  get transport(): Whence['transport'] {
+    return this.#transport;
   }
 
   /** The rooms it is in. */
@@ -98,10 +111,11 @@ export class Session implements SessionHandle {
   onClosed: (why: string) => void = () => {};
 
   /** For the server alone. */
-  attach(channel: Channel, remote: string): void {
+  attach(channel: Channel, { remote, transport }: Whence): void {
     const before = this.#channel;
     this.#channel = channel;
     this.#remote = remote;
+    this.#transport = transport;
     before?.cut('the client came back by another connection');
   }
 

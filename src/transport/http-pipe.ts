@@ -14,12 +14,15 @@ import {
   BATCH_CONTENT_TYPE,
   BATCH_ID_SIZE,
   BATCH_OVERHEAD,
+  type BatchRequest,
   decodeBatch,
+  decodeBatchRequest,
   encodeBatch,
+  encodeBatchRequest,
   type NumberedMessage,
 } from '../wire/http-batch.ts';
 import type { HttpMount } from './http-mount.ts';
-import { formatUrl, limitedHost, type RoadUrl } from './url.ts';
+import { formatUrl, type RoadUrl } from './url.ts';
 
 const OK = 200;
 const BAD_REQUEST = 400;
@@ -40,60 +43,88 @@ export interface HttpPipeLimits {
   /** Bytes of one message. */
   readonly maxMessage: number;
   readonly maxPipes: number;
-  readonly maxPipesPerHost: number;
   /** 16 random bytes, by which a pipe is known: whoever guesses them can cut it. */
   readonly newId: () => Bytes;
 }
 
-/** Messages on their way out, numbered, in batches that fit. */
+/** Messages on their way out, numbered, in batches that fit; kept until they are known to have come. */
 class Outgoing {
-  #queue: NumberedMessage[] = [];
+  #kept: NumberedMessage[] = [];
+  #added = 0;
+  /** The number of the next to go. */
   #next = 0;
   #bytes = 0;
 
+  /** Of all that is kept. */
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Whether something is yet to go. */
+  get isWaiting(): boolean {
+    return this.#next < this.#added;
+  }
+
+  /** How many have gone. */
+  get sent(): number {
+    return this.#next;
+  }
+
   add(messages: readonly Bytes[]): void {
     for (const message of messages) {
-      this.#queue.push({ number: this.#next++, message });
+      this.#kept.push({ number: this.#added++, message });
       this.#bytes += message.length + BATCH_OVERHEAD;
     }
   }
 
+  /** So many have come. @throws SottoError `invalid_message` for more than have gone. */
+  confirm(received: number): void {
+    if (received > this.#next) throw new SottoError('invalid_message', 'More came than was sent.');
+    while (this.#kept[0] && this.#kept[0].number < received) {
+      this.#bytes -= (this.#kept.shift()?.message.length ?? 0) + BATCH_OVERHEAD;
+    }
+  }
+
+  /** What has gone and is not confirmed goes again. */
+  repeat(): void {
+    this.#next = this.#kept[0]?.number ?? this.#added;
+  }
+
   /** One message at the least, where there is one. */
   takeBatch(): Bytes {
-    let [size, count] = [0, 0];
-    for (const { message } of this.#queue) {
-      if (count > 0 && size + message.length + BATCH_OVERHEAD > MAX_BATCH) break;
-      size += message.length + BATCH_OVERHEAD;
-      count += 1;
+    const batch: NumberedMessage[] = [];
+    let size = 0;
+    for (const each of this.#kept) {
+      if (each.number < this.#next) continue;
+      size += each.message.length + BATCH_OVERHEAD;
+      if (batch.length > 0 && size > MAX_BATCH) break;
+      batch.push(each);
     }
-    const batch = encodeBatch(this.#queue.slice(0, count));
-    this.#queue = this.#queue.slice(count);
-    this.#bytes -= size;
-    return batch;
+    this.#next += batch.length;
+    return encodeBatch(batch);
   }
 }
 
 /** Messages on their way in, put in order. */
 class Incoming {
-  readonly #maxMessage: number;
   readonly #maxEarly: number;
   readonly #waiting = new Map<number, Bytes>();
   #bytes = 0;
   #next = 0;
 
   /** @param maxEarly of messages whose turn has not come, bytes. */
-  constructor(maxMessage: number, maxEarly: number) {
-    this.#maxMessage = maxMessage;
+  constructor(maxEarly: number) {
     this.#maxEarly = maxEarly;
   }
 
-  /** Those that are due. @throws SottoError for what is no batch, and for too much that is early. */
-  take(batch: Bytes): Bytes[] {
-    for (const { number, message } of decodeBatch(batch, this.#maxMessage)) {
+  /** So many have come, all before them among them. */
+  get received(): number {
+    return this.#next;
+  }
+
+  /** Those that are due. @throws SottoError `invalid_message` for too much that is early. */
+  take(messages: readonly NumberedMessage[]): Bytes[] {
+    for (const { number, message } of messages) {
       if (number < this.#next || this.#waiting.has(number)) continue;
       this.#waiting.set(number, message);
       this.#bytes += message.length;
@@ -117,7 +148,6 @@ export class HttpPipes {
   readonly #onPipe: (pipe: Pipe) => void;
   readonly #onDrop: (reason: string) => void;
   readonly #pipes = new Map<string, ServedPipe>();
-  readonly #perHost = new Map<string, number>();
   #isTaking = true;
 
   constructor(limits: HttpPipeLimits, onPipe: (pipe: Pipe) => void, onDrop: (reason: string) => void) {
@@ -142,25 +172,17 @@ export class HttpPipes {
 
   #open(exchange: HttpExchange): void {
     if (!isBatch(exchange)) return exchange.answer(UNSUPPORTED_MEDIA_TYPE);
-    const host = limitedHost(exchange.remote.host);
-    const count = this.#perHost.get(host) ?? 0;
-    const { maxPipes, maxPipesPerHost, maxMessage } = this.#limits;
-    if (!this.#isTaking || this.#pipes.size >= maxPipes || count >= maxPipesPerHost) {
+    if (!this.#isTaking || this.#pipes.size >= this.#limits.maxPipes) {
       this.#onDrop('connection_limit');
       return exchange.answer(UNAVAILABLE);
     }
-    this.#perHost.set(host, count + 1);
     const id = this.#limits.newId();
     const name = encodeHex(id);
-    const pipe = new ServedPipe(exchange.remote, maxMessage, () => {
-      this.#pipes.delete(name);
-      const left = (this.#perHost.get(host) ?? 1) - 1;
-      if (left > 0) this.#perHost.set(host, left);
-      else this.#perHost.delete(host);
-    });
+    const pipe = new ServedPipe(exchange.remote, this.#limits.maxMessage, () => this.#pipes.delete(name));
     this.#pipes.set(name, pipe);
     this.#onPipe(pipe);
-    pipe.take(exchange, id);
+    if (this.#pipes.has(name)) pipe.take(exchange, id);
+    else exchange.answer(UNAVAILABLE); // whoever got it does not want it
   }
 
   #goOn(exchange: HttpExchange): void {
@@ -173,7 +195,8 @@ export class HttpPipes {
 
 class ServedPipe implements Pipe {
   readonly remote: SocketAddress;
-  readonly #incoming: Incoming;
+  readonly #maxMessage: number;
+  readonly #incoming = new Incoming(MAX_EARLY.served);
   readonly #outgoing = new Outgoing();
   readonly #onGone: () => void;
   #events: PipeEvents | null = null;
@@ -186,7 +209,7 @@ class ServedPipe implements Pipe {
 
   constructor(remote: SocketAddress, maxMessage: number, onGone: () => void) {
     this.remote = remote;
-    this.#incoming = new Incoming(maxMessage, MAX_EARLY.served);
+    this.#maxMessage = maxMessage;
     this.#onGone = onGone;
     this.#waitForNext();
   }
@@ -201,9 +224,12 @@ class ServedPipe implements Pipe {
 
   /** @param head what goes before the answer. */
   take(exchange: HttpExchange, head: Bytes): void {
-    const isQuestion = exchange.body.length === 0 && head.length === 0;
-    if (!isQuestion && !this.#deliver(exchange)) return exchange.answer(BAD_REQUEST);
-    if (isQuestion && this.#outgoing.bytes === 0 && !this.#isEnding) return this.#hold(exchange);
+    const request = this.#requestIn(exchange.body);
+    if (!request) return exchange.answer(BAD_REQUEST);
+    const isQuestion = request.messages.length === 0 && head.length === 0;
+    // Questions come one after the other: what the last answer brought is confirmed by now, or lost.
+    if (isQuestion) this.#outgoing.repeat();
+    if (isQuestion && !this.#outgoing.isWaiting && !this.#isEnding) return this.#hold(exchange);
     // Soon, so that what is answered at once goes back with this.
     sockets.soon(() => this.#answer(exchange, head));
   }
@@ -220,21 +246,23 @@ class ServedPipe implements Pipe {
   end(): void {
     this.#isEnding = true;
     this.#flushSoon();
-    if (this.#outgoing.bytes === 0) this.destroy();
+    if (!this.#outgoing.isWaiting) this.destroy();
   }
 
   destroy(): void {
     this.#close(null);
   }
 
-  /** Whether it was what it should be. */
-  #deliver({ body }: HttpExchange): boolean {
+  /** What it brings is delivered; null where it is not what it should be. */
+  #requestIn(body: Bytes): BatchRequest | null {
     try {
-      for (const message of this.#incoming.take(body)) this.#events?.onData(message);
-      return true;
+      const request = decodeBatchRequest(body, this.#maxMessage);
+      this.#outgoing.confirm(request.received);
+      for (const message of this.#incoming.take(request.messages)) this.#events?.onData(message);
+      return request;
     } catch (error) {
       this.#close(messageOf(error));
-      return false;
+      return null;
     }
   }
 
@@ -268,14 +296,14 @@ class ServedPipe implements Pipe {
     this.#isFlushing = true;
     sockets.soon(() => {
       this.#isFlushing = false;
-      if (this.#outgoing.bytes > 0 || this.#isEnding) this.#release();
+      if (this.#outgoing.isWaiting || this.#isEnding) this.#release();
     });
   }
 
   #answer(exchange: HttpExchange, head: Bytes): void {
     const batch = this.#isClosed ? EMPTY : this.#outgoing.takeBatch();
     exchange.answer(OK, concat(head, batch), BATCH_CONTENT_TYPE);
-    if (this.#outgoing.bytes > 0) return;
+    if (this.#outgoing.isWaiting) return;
     if (this.#isEnding) this.destroy();
     else this.#events?.onDrain();
   }
@@ -313,7 +341,8 @@ class AskingPipe implements Pipe {
   readonly remote: SocketAddress;
   readonly #url: string;
   readonly #timeout: number;
-  readonly #incoming: Incoming;
+  readonly #maxMessage: number;
+  readonly #incoming = new Incoming(MAX_EARLY.asked);
   readonly #outgoing = new Outgoing();
   readonly #gone = new AbortController();
   #id: string | null = null;
@@ -325,7 +354,7 @@ class AskingPipe implements Pipe {
     this.#url = formatUrl(url);
     this.remote = { host: url.host, port: url.port };
     this.#timeout = timeout;
-    this.#incoming = new Incoming(maxMessage, MAX_EARLY.asked);
+    this.#maxMessage = maxMessage;
   }
 
   get buffered(): number {
@@ -360,8 +389,10 @@ class AskingPipe implements Pipe {
     try {
       // What is sent in one turn goes together.
       await new Promise<void>((resolve) => sockets.soon(resolve));
-      while (this.#outgoing.bytes > 0 && !this.#gone.signal.aborted) {
-        const answer = await this.#post(this.#outgoing.takeBatch(), this.#timeout);
+      while (this.#outgoing.isWaiting && !this.#gone.signal.aborted) {
+        const batch = this.#outgoing.takeBatch();
+        const answer = await this.#post(batch, this.#timeout);
+        this.#outgoing.confirm(this.#outgoing.sent);
         if (this.#id === null) this.#begin(answer);
         else this.#deliver(answer);
       }
@@ -390,13 +421,14 @@ class AskingPipe implements Pipe {
   }
 
   #deliver(batch: Bytes): void {
-    for (const message of this.#incoming.take(batch)) {
+    for (const message of this.#incoming.take(decodeBatch(batch, this.#maxMessage))) {
       if (!this.#gone.signal.aborted) this.#events?.onData(message);
     }
   }
 
   /** @throws SottoError `unreachable`. */
-  async #post(body: Bytes, timeout: number): Promise<Bytes> {
+  async #post(batch: Bytes, timeout: number): Promise<Bytes> {
+    const body = encodeBatchRequest(this.#incoming.received, batch);
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeout);
     const signal = AbortSignal.any([this.#gone.signal, late.signal]);

@@ -6,6 +6,7 @@
 import { sockets } from '#sockets';
 import type { Bytes } from '../bytes/bytes.ts';
 import type { PacketPipe } from './framed.ts';
+import { Tally } from './tally.ts';
 import type { Arrival, ListenOptions, Transport } from './transport.ts';
 import { formatAddress, limitedHost } from './url.ts';
 
@@ -17,13 +18,14 @@ export class PipeConnections {
   readonly #transport: Transport;
   readonly #options: ListenOptions;
   readonly #open = new Set<Connection>();
-  readonly #perHost = new Map<string, number>();
+  readonly #perHost: Tally;
   readonly #sweeper: ReturnType<typeof setInterval>;
   #taking = true;
 
   constructor(transport: Transport, options: ListenOptions) {
     this.#transport = transport;
     this.#options = options;
+    this.#perHost = new Tally(options.limits.maxConnectionsPerHost);
     const { packetTimeout, idleTimeout } = options.limits;
     const period = Math.max(10, Math.min(1000, packetTimeout / 4, idleTimeout / 4));
     this.#sweeper = setInterval(() => this.#sweep(), period);
@@ -33,18 +35,14 @@ export class PipeConnections {
   /** A new connection: served, or closed at once where there are too many. */
   add(pipe: PacketPipe): void {
     const host = limitedHost(pipe.remote.host);
-    const count = this.#perHost.get(host) ?? 0;
-    const { maxConnections, maxConnectionsPerHost } = this.#options.limits;
-    if (!this.#taking || this.#open.size >= maxConnections || count >= maxConnectionsPerHost) {
+    const isFull = !this.#taking || this.#open.size >= this.#options.limits.maxConnections;
+    if (isFull || !this.#perHost.take(host)) {
       this.#options.onDrop('connection_limit', host);
       return pipe.destroy();
     }
-    this.#perHost.set(host, count + 1);
     const connection = new Connection(pipe, host, this.#transport, this.#options, () => {
       this.#open.delete(connection);
-      const left = (this.#perHost.get(host) ?? 1) - 1;
-      if (left > 0) this.#perHost.set(host, left);
-      else this.#perHost.delete(host);
+      this.#perHost.giveBack(host);
     });
     this.#open.add(connection);
     connection.start();

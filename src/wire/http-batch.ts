@@ -2,19 +2,24 @@
  * Messages in both directions by HTTP: each POST brings some, and its answer takes some back.
  *
  * ```text
- * POST <path>           opens; the body is a batch; the answer is 16 bytes of id, then a batch
- * POST <path>/<id>      goes on; the id as 32 hex digits; body and answer are batches. Without a body it is held until there
- *                       is something to answer, or for 20 s
+ * POST <path>           opens; the answer is 16 bytes of id, then a batch
+ * POST <path>/<id>      goes on; the id as 32 hex digits; the answer is a batch. One that brings nothing is held until there is
+ *                       something to answer, or for 20 s
  * Content-Type          application/vnd.sotto.messages; answers: 200, 404 for an id that is none (any more), 503
  *
+ * body     size  field
+ * 0        8     how many messages have come, all before it among them; those are not answered again
+ * 8        n     batch
+ *
  * A batch is any number of
- * offset   size  field
- * 0        4     length of what follows, big-endian
- * 4        8     number of the message in its direction, from 0, big-endian
+ * 0        4     length of what follows
+ * 4        8     number of the message in its direction, from 0
  * 12       n     message
  * ```
  *
- * What overtakes is held until what was before it has come. Source: specs/native.md, section 4; the batches are an addition.
+ * Numbers are big-endian. What overtakes is held until what was before it has come. Answers may be lost where a browser repeats
+ * a POST by itself: what has not come when the next that brings nothing says so is answered again.
+ * Source: specs/native.md, section 4; the batches are an addition.
  */
 
 import { type Bytes, concat } from '../bytes/bytes.ts';
@@ -28,6 +33,12 @@ export const BATCH_ID_SIZE = 16;
 const NUMBER_SIZE = 8;
 /** What a message costs besides itself, bytes. */
 export const BATCH_OVERHEAD: number = 4 + NUMBER_SIZE;
+
+/** What a POST brings. */
+export interface BatchRequest {
+  readonly received: number;
+  readonly messages: readonly NumberedMessage[];
+}
 
 export interface NumberedMessage {
   readonly number: number;
@@ -49,4 +60,15 @@ export function decodeBatch(bytes: Bytes, maxMessage: number): readonly Numbered
     const reader = new Reader(frame);
     return { number: reader.u64(), message: reader.rest() };
   });
+}
+
+/** @param batch as {@link encodeBatch} makes it. */
+export function encodeBatchRequest(received: number, batch: Bytes): Bytes {
+  return concat(new Writer(NUMBER_SIZE).u64(received).finish(), batch);
+}
+
+/** @throws SottoError `invalid_message`, `frame_too_large`, `out_of_bounds`. */
+export function decodeBatchRequest(bytes: Bytes, maxMessage: number): BatchRequest {
+  const reader = new Reader(bytes);
+  return { received: reader.u64(), messages: decodeBatch(reader.rest(), maxMessage) };
 }

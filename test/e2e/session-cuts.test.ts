@@ -251,13 +251,16 @@ describe('a lost session', () => {
   test('a server that has no room is not stormed, and let in again when there is', async (t) => {
     const server = await serving(t, echoing(), { maxSessions: 1 });
     const first = await connected(t, server);
-    await first.request('/echo', 1);
-    const second = await connected(t, server);
-    const events = eventsOf(second);
-    await events.until('the refusal', (entry) => entry.startsWith('gap'));
+    await assert.rejects(connected(t, server), { status: 503 });
+    const events = eventsOf(first);
+    server.sessions[0]?.close(503, 'Make room.');
+    const second = await connected(t, server); // before the first is back
+    await events.until('the loss', (entry) => entry.startsWith('gap'));
+    const refused = server.counters.too_many_sessions ?? 0;
+    await until(() => (server.counters.too_many_sessions ?? 0) > refused);
     assert.equal(server.sessions.length, 1);
-    await first.close();
-    await until(() => second.request('/echo', 2).then(Boolean, () => false));
+    await second.close();
+    await until(() => first.request('/echo', 2).then(Boolean, () => false));
     assert.ok((server.counters.too_many_sessions ?? 0) > 0);
   });
 });

@@ -10,6 +10,7 @@ import { encodeHex } from '../../src/bytes/text.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { SessionClient } from '../../src/session/client.ts';
 import { type ClientCredentials, ClientHandshake } from '../../src/session/handshake.ts';
+import type { SessionClientOptions } from '../../src/session/options.ts';
 import { SessionServer } from '../../src/session/server.ts';
 import { encodeRoutedRequest } from '../../src/wire/routed.ts';
 import { until } from '../support/lookup.ts';
@@ -18,6 +19,7 @@ import {
   echoing,
   NOBODY,
   presence,
+  proxied,
   RawSession,
   SECRET,
   serving,
@@ -151,18 +153,36 @@ describe('handshakes', () => {
 
   test('no more connections than a host may have', async (t) => {
     const server = await serving(t, echoing(), { maxConnectionsPerHost: 3 });
-    const raws: RawSession[] = [];
-    const dial = async (): Promise<boolean> => {
-      const raw = await RawSession.dial(t, server).catch(() => null);
-      if (raw) raws.push(raw);
+    const raws = await Promise.all(Array.from({ length: 6 }, () => RawSession.dial(t, server)));
+    const open = (): RawSession[] => raws.filter(({ webSocket }) => webSocket.readyState === WebSocket.OPEN);
+    await until(() => open().length === 3);
+    assert.equal(server.counters.connection_limit, 3);
+    open()[0]?.webSocket.terminate();
+    await until(async () => {
+      const raw = await RawSession.shaken(t, server).catch(() => null);
       return raw !== null;
-    };
-    while (await dial());
-    // A port may also be one of POSTs, of which each client needs two connections.
-    assert.ok(raws.length >= 3 && raws.length <= 6, `${raws.length} connections`);
-    assert.ok((server.counters.connection_limit ?? 0) > 0);
-    raws[0]?.webSocket.terminate();
-    await until(dial);
+    });
+  });
+
+  test('no more sessions than a key may have, those that are away among them', async (t) => {
+    const identity = Identity.generate();
+    const server = await serving(t, echoing(), { maxConnectionsPerHost: 2, identity });
+    const proxy = await proxied(t, server);
+    const keys = { serverKey: identity.publicKey, identity: Identity.generate() };
+    const one = await connected(t, server, keys);
+    const away = await connected(t, proxy, keys);
+    proxy.setDown(true);
+    await until(() => server.sessions.some(({ isConnected }) => !isConnected));
+    await assert.rejects(connected(t, server, keys), { status: 503 });
+    const isLetIn = (more: Partial<SessionClientOptions> = {}): Promise<boolean> =>
+      connected(t, server, { ...keys, ...more }).then(
+        (client) => client.close().then(() => true),
+        () => false,
+      );
+    await until(() => isLetIn({ identity: Identity.generate() }));
+    await one.close();
+    await until(isLetIn);
+    await away.close();
   });
 
   test('half ones do not keep a server from closing', async (t) => {
