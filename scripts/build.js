@@ -1,5 +1,6 @@
 // Builds dist/ for publishing: JavaScript and declarations by tsc, and a package.json of its own whose `imports` lead
 // to what was built, while those of the root lead to the sources (docs/decisions/0004-imports-and-dist.md).
+// `node scripts/build.js FOLDER` builds FOLDER/dist, for tests that run beside others.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -7,25 +8,27 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const target = process.argv[2] ?? root;
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 if (existsSync(compiler)) {
   build();
-  linkCommand();
+  if (target === root) linkCommand();
 } else {
   console.log('build: typescript is not installed (production install); the sources run as they are');
 }
 
 function build() {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+  const dist = join(target, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', dist], {
     cwd: root,
     stdio: 'inherit',
   });
   if (status !== 0) process.exit(status ?? 1);
   const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const built = { type: 'module', sideEffects: false, imports: builtTargets(imports) };
-  writeFileSync(join(root, 'dist', 'package.json'), `${JSON.stringify(built, null, 2)}\n`);
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(built, null, 2)}\n`);
 }
 
 function builtTargets(target) {
