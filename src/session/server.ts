@@ -38,7 +38,7 @@ export interface Room {
   push(
     route: string,
     body?: unknown,
-    options?: SendOptions & { readonly except?: { readonly id: string } },
+    options?: SendOptions & { readonly except?: { readonly id: string } | null },
   ): number;
 }
 
