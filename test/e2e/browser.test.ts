@@ -1,30 +1,14 @@
 /** The client in a real browser: Chromium asks a Node server over HTTP and WebSocket. */
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import { createApp } from '../../src/app/app.ts';
 import { hybridPublicKeyOf } from '../../src/envelope/hybrid-identity.ts';
 import { hybridPublicKeyText } from '../../src/keys/hybrid-key.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { RequestServer } from '../../src/request/server.ts';
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { launchChromium, serveScript } from '../support/page.ts';
 
 const PAGE_SCRIPT = `
   import { RequestClient, Identity } from './src/request/index.ts';
@@ -43,7 +27,6 @@ const PAGE_SCRIPT = `
 test('a page asks by HTTP and WebSocket, in the classical and the post-quantum suite', {
   timeout: 120_000,
 }, async () => {
-  assert.ok(CHROMIUM, 'Chromium is needed: apt-get install chromium');
   const { outputFiles } = await build({
     stdin: { contents: PAGE_SCRIPT, resolveDir: process.cwd(), loader: 'ts' },
     bundle: true,
@@ -51,13 +34,7 @@ test('a page asks by HTTP and WebSocket, in the classical and the post-quantum s
     platform: 'browser',
     write: false,
   });
-  const page = `<!doctype html><title>Sotto</title><script type="module">${outputFiles[0]?.text}</script>`;
-  const site = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/html' });
-    response.end(page);
-  });
-  site.listen(0, '127.0.0.1');
-  await once(site, 'listening');
+  using site = await serveScript(outputFiles[0]?.text ?? '');
 
   let counter = 0;
   const identity = Identity.generate();
@@ -70,10 +47,10 @@ test('a page asks by HTTP and WebSocket, in the classical and the post-quantum s
     listen: ['http://127.0.0.1:0', 'ws://127.0.0.1:0'],
   });
 
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await launchChromium();
   try {
     const tab = await browser.newPage();
-    await tab.goto(`http://127.0.0.1:${(site.address() as { port: number }).port}/`);
+    await tab.goto(site.url);
     await tab.waitForFunction('globalThis.ask !== undefined');
     const ask = (...args: unknown[]): Promise<unknown> => tab.evaluate(`ask(...${JSON.stringify(args)})`);
     const classical = server.publicKey.toString();
@@ -98,7 +75,5 @@ test('a page asks by HTTP and WebSocket, in the classical and the post-quantum s
     );
   } finally {
     await browser.close();
-    site.closeAllConnections();
-    site.close();
   }
 });

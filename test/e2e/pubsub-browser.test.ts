@@ -2,28 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { hmacAuth } from '../../src/pubsub/authorization/config.ts';
 import { Broadcaster } from '../../src/pubsub/broadcaster/broadcaster.ts';
 import { generateTopicSecret, topicKeyring } from '../../src/pubsub/sealed-topics.ts';
 import type { SubscriberOptions } from '../../src/pubsub/subscriber/options.ts';
 import { Subscriber } from '../../src/pubsub/subscriber/subscriber.ts';
+import { launchChromium, type Site, serveScript } from '../support/page.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-const ARGUMENTS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-];
 const SECRETS = { toBroadcaster: 'A'.repeat(86), toSubscriber: `${'B'.repeat(85)}A` };
 const MEBIBYTE = 1024 * 1024;
 
@@ -130,29 +121,22 @@ function connect({ address }: Broadcaster, options: Partial<SubscriberOptions> =
 }
 
 describe('a page', () => {
-  const site = createServer();
+  let site: Site;
   let browser: Browser;
 
   before(async () => {
-    assert.ok(CHROMIUM, 'Chromium is needed: apt-get install chromium');
     const { outputFiles } = await bundled(PAGE_SCRIPT);
-    const html = `<!doctype html><title>Sotto</title><script type="module">${outputFiles?.[0]?.text}</script>`;
-    site.on('request', (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      response.end(html);
-    });
-    await once(site.listen(0, '127.0.0.1'), 'listening');
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    site = await serveScript(outputFiles?.[0]?.text ?? '');
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
-    site.closeAllConnections();
-    site.close();
+    site?.[Symbol.dispose]();
   });
 
   async function pageFor({ address }: Broadcaster, options: object): Promise<SubscribedPage> {
     const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+    await page.goto(site.url);
     const sealed = generateTopicSecret();
     return SubscribedPage.open(page, { broadcasters: address, secrets: SECRETS, sealed, ...options });
   }

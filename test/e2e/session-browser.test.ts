@@ -2,26 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { createApp } from '../../src/app/app.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { SessionServer } from '../../src/session/server.ts';
 import type { Session } from '../../src/session/session.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { Journal } from '../support/journal.ts';
+import { launchChromium, type Site, serveScript } from '../support/page.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-const ARGUMENTS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-];
 /** Of a stream, far more than may be on their way unasked. */
 const MANY = 500;
 
@@ -130,11 +121,10 @@ async function* doubled(numbers: AsyncIterable<number>): AsyncGenerator<number> 
 }
 
 describe('a page', () => {
-  const site = createServer();
+  let site: Site;
   let browser: Browser;
 
   before(async () => {
-    assert.ok(CHROMIUM, 'Chromium is needed: apt-get install chromium');
     const { outputFiles } = await build({
       stdin: { contents: PAGE_SCRIPT, resolveDir: process.cwd(), loader: 'ts' },
       bundle: true,
@@ -142,23 +132,17 @@ describe('a page', () => {
       platform: 'browser',
       write: false,
     });
-    const script = `<script type="module">${outputFiles[0]?.text}</script>`;
-    site.on('request', (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      response.end(`<!doctype html><title>Sotto</title>${script}`);
-    });
-    await once(site.listen(0, '127.0.0.1'), 'listening');
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    site = await serveScript(outputFiles[0]?.text ?? '');
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
-    site.closeAllConnections();
-    site.close();
+    site?.[Symbol.dispose]();
   });
 
   async function open(): Promise<Page> {
     const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+    await page.goto(site.url);
     await page.waitForFunction('globalThis.start !== undefined');
     return page;
   }

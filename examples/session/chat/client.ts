@@ -40,7 +40,7 @@ for await (const line of lines) {
 async function enter(): Promise<void> {
   try {
     await client.request('/enter', name);
-    if (room !== 'lobby') await client.request(`/join/${encodeURIComponent(room)}`);
+    if (room !== 'lobby') await client.request('/join', room);
     print(`* You are ${name}, in ${room}. /help`);
   } catch (error) {
     print(`* ${(error as Error).message}`);
@@ -53,7 +53,7 @@ async function obey(line: string): Promise<void> {
   if (command === undefined) {
     if (line.trim() !== '') await client.request('/say', line);
   } else if (command === 'join') {
-    room = String(await client.request(`/join/${encodeURIComponent(rest)}`));
+    room = String(await client.request('/join', rest));
     print(`* You are in ${room}.`);
   } else if (command === 'who') {
     const members = (await client.request('/who')) as (Speaker & { words?: string; isHere: boolean })[];

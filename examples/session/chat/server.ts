@@ -1,7 +1,7 @@
 /**
  * A chat: rooms, who is there, and names that a key proves, or that are no more than claimed.
  *
- *   node examples/session/chat/server.ts [PORT]
+ *   node examples/session/chat/server.ts [PORT] [KEY FILE]
  *   node examples/session/chat/client.ts URL SERVER_KEY NAME [KEY FILE]     as the server prints it
  *
  * The first key to use a name owns it until the server stops; a claimed name is free again when its owner leaves.
@@ -19,7 +19,7 @@ interface Person {
   room: string;
 }
 
-const ROOM = /^[\p{L}\p{N}_-]{1,30}$/u;
+const ROOM = z.string().regex(/^[\p{L}\p{N}_-]{1,30}$/u, 'a room has up to 30 letters, digits, "_" and "-"');
 const people = new WeakMap<SessionHandle, Person>();
 /** By name: the fingerprint of a key, or the id of a session. */
 const owners = new Map<string, string>();
@@ -28,13 +28,13 @@ const app = createApp()
   .on('/enter', ({ body: name, session, sender }) => enter(name, session, sender?.fingerprint), {
     schema: NAME,
   })
-  .on('/join/:room', ({ params, session }) => join(params.room, session))
+  .on('/join', ({ body: room, session }) => join(room, session), { schema: ROOM })
   .on('/say', ({ body: text, session }) => void tellRoom(personOf(session), '/said', { text }), {
     schema: z.string().min(1).max(1000),
   })
   .on('/who', ({ session }) => server.room(personOf(session).room).members.map(description));
 
-const [port = '7882', keyFile = 'chat-server.key'] = process.argv.slice(2);
+const [port = '7882', keyFile = 'chat.key'] = process.argv.slice(2);
 const identity = await identityIn(keyFile);
 const server = await SessionServer.start(app, { identity, listen: `ws://127.0.0.1:${port}` });
 server.on('room', ({ session, room, isIn }) => tellPresence(session, isIn ? 'comes in' : 'leaves', room));
@@ -59,12 +59,10 @@ function enter(name: string, session: SessionHandle | null, fingerprint: string 
 
 function join(room: string, session: SessionHandle | null): string {
   const person = personOf(session);
-  const name = decodeURIComponent(room);
-  if (!ROOM.test(name)) throw new StatusError(400, 'A room has up to 30 letters, digits, "_" and "-".');
   session?.leave(person.room);
-  person.room = name;
-  session?.join(name);
-  return name;
+  person.room = room;
+  session?.join(room);
+  return room;
 }
 
 function personOf(session: SessionHandle | null): Person {
