@@ -51,8 +51,9 @@ export interface HttpPipeLimits {
 class Outgoing {
   #kept: NumberedMessage[] = [];
   #added = 0;
-  /** The number of the next to go. */
+  /** The number of the next to go, and how many have gone at least once. */
   #next = 0;
+  #sent = 0;
   #bytes = 0;
 
   /** Of all that is kept. */
@@ -67,7 +68,7 @@ class Outgoing {
 
   /** How many have gone. */
   get sent(): number {
-    return this.#next;
+    return this.#sent;
   }
 
   add(messages: readonly Bytes[]): void {
@@ -79,7 +80,8 @@ class Outgoing {
 
   /** So many have come. @throws SottoError `invalid_message` for more than have gone. */
   confirm(received: number): void {
-    if (received > this.#next) throw new SottoError('invalid_message', 'More came than was sent.');
+    if (received > this.#sent) throw new SottoError('invalid_message', 'More came than was sent.');
+    this.#next = Math.max(this.#next, received);
     while (this.#kept[0] && this.#kept[0].number < received) {
       this.#bytes -= (this.#kept.shift()?.message.length ?? 0) + BATCH_OVERHEAD;
     }
@@ -101,6 +103,7 @@ class Outgoing {
       batch.push(each);
     }
     this.#next += batch.length;
+    this.#sent = Math.max(this.#sent, this.#next);
     return encodeBatch(batch);
   }
 }
