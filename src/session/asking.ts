@@ -1,7 +1,8 @@
 /** Questions with a deadline. */
 
 import { SottoError } from '../errors.ts';
-import type { Conversation, OnceStamp, SendOptions } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
+import type { OnceStamp, SendOptions } from './requester.ts';
 
 export interface StreamOptions extends SendOptions {
   /** Ends it on both sides. */

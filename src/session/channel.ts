@@ -11,7 +11,7 @@ import {
   type KeptMessage,
   type PassingMessage,
 } from '../wire/session.ts';
-import type { Carrier } from './conversation.ts';
+import type { Carrier } from './sender.ts';
 
 export interface ChannelEvents {
   /** It has been shown that the other end is there now, and no recording of it. Told once. */

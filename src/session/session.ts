@@ -4,7 +4,8 @@ import type { SessionHandle } from '../app/message.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { type Ask, type AskOptions, asking, type StreamOptions } from './asking.ts';
 import type { Channel } from './channel.ts';
-import type { Conversation, SendOptions } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
+import type { SendOptions } from './requester.ts';
 import type { Rooms } from './rooms.ts';
 
 /** Where a connection comes from. */
