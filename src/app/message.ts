@@ -65,6 +65,13 @@ export interface Reply {
   value: unknown;
   /** How the value should be written; `auto` lets the value decide. */
   representation: RepresentationLetter | 'auto';
+  /**
+   * Whether the value, or each of many, is sent compressed, where it gets shorter by it and the other end can read that.
+   * Sessions alone heed it; all other jobs ignore it. Default false: how long a compressed answer is tells something of
+   * what is in it, and where a secret stands beside text that the asker chose, in the end the secret (CRIME, BREACH).
+   * An answer handled once that is told again, because it was asked for again, goes uncompressed.
+   */
+  compress?: boolean;
 }
 
 export const OK = 0;

@@ -13,6 +13,7 @@ export interface Whole {
 interface Open {
   readonly kind: KeptMessage['kind'];
   readonly stream: number;
+  readonly compressed: boolean;
   readonly chunks: Bytes[];
   size: number;
 }
@@ -30,10 +31,10 @@ export class Assembly {
    * @returns the message, once its last part is there.
    * @throws SottoError `invalid_message` where another begins before the last part.
    */
-  take({ kind, stream, more, content }: KeptMessage): Whole | null {
+  take({ kind, stream, more, compressed, content }: KeptMessage): Whole | null {
     if (!this.#open && !more) return { content, isTooLong: content.length > this.#most };
-    const open = this.#open ?? { kind, stream, chunks: [], size: 0 };
-    if (open.kind !== kind || open.stream !== stream) {
+    const open = this.#open ?? { kind, stream, compressed, chunks: [], size: 0 };
+    if (open.kind !== kind || open.stream !== stream || open.compressed !== compressed) {
       throw new SottoError('invalid_message', 'A message has no end.');
     }
     open.size += content.length;

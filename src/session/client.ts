@@ -12,6 +12,7 @@ import { formatUrl, type RoadUrl } from '../transport/url.ts';
 import { ONCE_ID_SIZE, SESSION_ID_SIZE, type ServerHello } from '../wire/session.ts';
 import { type AskOptions, asking, type StreamOptions } from './asking.ts';
 import { Channel } from './channel.ts';
+import { READS_COMPRESSED } from './compression.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
 import { ClientHandshake, sessionIdOf } from './handshake.ts';
 import { MAX_SESSION_PACKET, sessionUrl } from './listener.ts';
@@ -225,7 +226,8 @@ export class SessionClient implements AsyncDisposable {
     const name = formatUrl(this.#url);
     const pipe = await this.#openPipe();
     if (this.#closing) return pipe.destroy();
-    const hello = { received: this.#conversation.received, session: this.#session };
+    const { received } = this.#conversation;
+    const hello = { received, session: this.#session, readsCompressed: READS_COMPRESSED };
     const handshake = new ClientHandshake(credentials, this.#url.host, hello);
     const opened = Promise.withResolvers<void>();
     const fail = (error: SottoError): void => {
@@ -306,7 +308,7 @@ export class SessionClient implements AsyncDisposable {
     this.#channel = channel;
     channel.ping(); // proves that this is no recording, and so begins the session over there
     try {
-      conversation.attach(channel, hello.received);
+      conversation.attach(channel, hello.received, hello.readsCompressed);
     } catch (error) {
       this.#channel = null;
       channel.cut(codeOf(error));

@@ -8,7 +8,8 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import { decodeCount, type KeptMessage, ONCE_ID_SIZE } from '../wire/session.ts';
-import { Assembly } from './assembly.ts';
+import { Assembly, type Whole } from './assembly.ts';
+import { decompressed } from './compression.ts';
 import { type QuestionOptions, Requester, type RequesterOptions, type SendOptions } from './requester.ts';
 import { Responder, type ResponderOptions } from './responder.ts';
 import { type Carrier, Sender, type SenderOptions } from './sender.ts';
@@ -28,6 +29,8 @@ export class Conversation {
   readonly #sender: Sender;
   readonly #requester: Requester;
   readonly #responder: Responder;
+  /** Of a message put together, bytes. */
+  readonly #most: number;
   readonly #assembly: Assembly;
   #received = 0;
   #attachments = 0;
@@ -38,7 +41,8 @@ export class Conversation {
     this.#sender = new Sender(options);
     this.#requester = new Requester(options, this.#sender);
     this.#responder = new Responder(options, this.#sender, () => this.#noteSettled());
-    this.#assembly = new Assembly(options.maxMessage + ONCE_ID_SIZE);
+    this.#most = options.maxMessage + ONCE_ID_SIZE;
+    this.#assembly = new Assembly(this.#most);
   }
 
   /** How many kept messages of the other end have come. */
@@ -66,10 +70,11 @@ export class Conversation {
    * Goes on by another connection.
    *
    * @param received so many of ours have come over there.
+   * @param readsCompressed whether the other end reads compressed contents. Default false.
    * @throws SottoError `invalid_message` where that cannot be.
    */
-  attach(carrier: Carrier, received: number): void {
-    this.#sender.attach(carrier, received);
+  attach(carrier: Carrier, received: number, readsCompressed: boolean = false): void {
+    this.#sender.attach(carrier, received, readsCompressed);
     this.#attachments += 1;
     this.#madeRoom();
   }
@@ -119,9 +124,10 @@ export class Conversation {
     this.#sender.touch();
     try {
       const whole = this.#assembly.take(message);
-      if (whole?.isTooLong) this.#takeTooLong(message, whole.content);
-      else if (whole) this.#takeWhole(message, whole.content);
+      if (whole) this.#takeAssembled(message, whole);
     } catch (error) {
+      // Its answer will not come again, though the session may go on.
+      if (this.#isOurs(message.stream)) this.#requester.fail(message.stream, error);
       this.#options.log.debug({ why: messageOf(error) }, 'a session sends what no honest one does');
       this.#options.onBroken(codeOf(error));
     }
@@ -161,7 +167,16 @@ export class Conversation {
     if (this.#sender.makeRoom()) this.#responder.forgiveRefusals();
   }
 
-  #takeTooLong({ kind, stream }: KeptMessage, beginning: Bytes): void {
+  #takeAssembled(message: KeptMessage, { content, isTooLong }: Whole): void {
+    const { compressed } = message;
+    if (isTooLong) return this.#takeTooLong(message, compressed ? null : content);
+    const plain = compressed ? decompressed(content, this.#most) : content;
+    if (plain) this.#takeWhole(message, plain);
+    else this.#takeTooLong(message, null);
+  }
+
+  /** @param beginning null where it is compressed. */
+  #takeTooLong({ kind, stream }: KeptMessage, beginning: Bytes | null): void {
     const why = `A message is over the limit of ${this.#options.maxMessage} bytes.`;
     if (this.#isOurs(stream)) this.#requester.cancel(stream, new SottoError('frame_too_large', why));
     else this.#responder.takeTooLong(stream, kind, beginning, why);

@@ -21,14 +21,14 @@ export class Outbox {
   }
 
   /** Numbers a message, in parts where it is long. */
-  add(kind: KeptKind, stream: number, content: Bytes): readonly KeptMessage[] {
+  add(kind: KeptKind, stream: number, content: Bytes, compressed: boolean = false): readonly KeptMessage[] {
     const parts: KeptMessage[] = [];
     let at = 0;
     do {
       const part = content.subarray(at, at + MAX_CONTENT);
       at += part.length;
       const more = at < content.length;
-      parts.push({ kind, stream, number: this.#added, more, content: part });
+      parts.push({ kind, stream, number: this.#added, more, compressed, content: part });
       this.#added += 1;
       this.#bytes += KEPT_HEAD_SIZE + part.length;
     } while (at < content.length);

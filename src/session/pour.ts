@@ -15,19 +15,25 @@ export interface PourOptions {
   readonly log: Logger;
 }
 
-/** All values of an iterable, or its error. Never rejects. */
+/**
+ * All values of an iterable, or its error. Never rejects.
+ *
+ * @param choice whether values are sent compressed; read for each of them, as a handler that yields sets it late.
+ */
 export async function pour(
   sender: Sender,
   stream: number,
   values: Outflow,
   { maxMessage, log }: PourOptions,
+  choice: { readonly compress?: boolean },
 ): Promise<void> {
   try {
     const isWhole = await values.run(async (value) => {
       const { representation, bytes } = encodeBody(value);
       if (bytes.length > maxMessage) throw new StatusError(413, 'A value is too long.');
       const content = concat(Uint8Array.of(representation.charCodeAt(0)), bytes);
-      await sender.sendInTurn('item', stream, content, () => !values.isStopped);
+      const { compress = false } = choice;
+      await sender.sendInTurn('item', stream, content, { compress, isWanted: () => !values.isStopped });
       return costOfItem(content);
     });
     if (isWhole) sender.send('end', stream, EMPTY);

@@ -1,18 +1,11 @@
 /** Requests that wait to be handled, in their order and within a bound of bytes. */
 
-import type { Bytes } from '../bytes/bytes.ts';
-import type { RoutedRequest } from '../wire/routed.ts';
 import { KEPT_HEAD_SIZE } from '../wire/session.ts';
-
-export interface Waiting {
-  readonly request: RoutedRequest;
-  /** Of what is to be handled once; else null. */
-  readonly id: Bytes | null;
-}
+import type { Opening } from './opening.ts';
 
 export class RequestQueue {
   readonly #most: number;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Opening>();
   #bytes = 0;
 
   /** @param most bytes of all that wait. */
@@ -29,30 +22,30 @@ export class RequestQueue {
   }
 
   /** @returns false where there is no room for it. */
-  add(stream: number, waiting: Waiting): boolean {
-    const size = sizeOf(waiting);
+  add(stream: number, opening: Opening): boolean {
+    const size = sizeOf(opening);
     if (this.#bytes + size > this.#most) return false;
-    this.#waiting.set(stream, waiting);
+    this.#waiting.set(stream, opening);
     this.#bytes += size;
     return true;
   }
 
   /** @returns whether it waited. */
   remove(stream: number): boolean {
-    const waiting = this.#waiting.get(stream);
-    if (!waiting) return false;
+    const opening = this.#waiting.get(stream);
+    if (!opening) return false;
     this.#waiting.delete(stream);
-    this.#bytes -= sizeOf(waiting);
+    this.#bytes -= sizeOf(opening);
     return true;
   }
 
   /** The one that has waited longest. */
-  shift(): { readonly stream: number; readonly waiting: Waiting } | null {
+  shift(): { readonly stream: number; readonly opening: Opening } | null {
     const [next] = this.#waiting;
     if (!next) return null;
-    const [stream, waiting] = next;
+    const [stream, opening] = next;
     this.remove(stream);
-    return { stream, waiting };
+    return { stream, opening };
   }
 
   clear(): void {
@@ -60,6 +53,6 @@ export class RequestQueue {
   }
 }
 
-function sizeOf({ request }: Waiting): number {
+function sizeOf({ request }: Opening): number {
   return KEPT_HEAD_SIZE + request.route.length + request.body.length;
 }

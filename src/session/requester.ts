@@ -18,6 +18,13 @@ export interface RequesterOptions extends PourOptions {
 export interface SendOptions {
   /** How the body is written. Default `auto`. */
   readonly representation?: Representation | 'auto';
+  /**
+   * Whether the body, or each value that it streams, is sent compressed (zstd), where it has 256 bytes and more, gets
+   * shorter by it, and both ends can; else it is sent as it is. Default false: whoever sees how long a message is learns
+   * something of what is in it, and where a secret stands beside text that an attacker may choose, letter by letter the
+   * secret itself (the attacks called CRIME and BREACH).
+   */
+  readonly compress?: boolean;
 }
 
 /** By what a request is known again that is to be handled once. */
@@ -80,7 +87,7 @@ export class Requester {
     this.#sender.requireOpen();
     const content = this.#question(route, body, { ...options, oneWay: true });
     if (this.#sender.skips()) return false;
-    this.#sender.send('data', this.#newStream(), content);
+    this.#sender.send('data', this.#newStream(), content, options.compress);
     return true;
   }
 
@@ -89,13 +96,15 @@ export class Requester {
     const call = this.#calls.get(stream);
     const part = partOf(kind, content);
     if (!call || !part) return; // what is late for a call that was given up is nobody's
-    try {
-      if (call.take(part)) this.#forget(stream, call);
-    } catch (error) {
-      this.#forget(stream, call);
-      call.fail(error);
-      throw error;
-    }
+    if (call.take(part)) this.#forget(stream, call);
+  }
+
+  /** What came for a call could not be read. */
+  fail(stream: number, error: unknown): void {
+    const call = this.#calls.get(stream);
+    if (!call) return;
+    this.#forget(stream, call);
+    call.fail(error);
   }
 
   /** So many more items of the question itself may be sent. */
@@ -122,7 +131,7 @@ export class Requester {
 
   #open(call: Call, route: string, body: unknown, options: QuestionOptions): number {
     this.#sender.requireOpen();
-    const { once, signal } = options;
+    const { once, signal, compress = false } = options;
     if (signal?.aborted) throw abortedBy(signal);
     const isStreaming = isAsyncIterable(body);
     if (isStreaming && once) {
@@ -134,12 +143,12 @@ export class Requester {
     const onAbort = (): void => this.cancel(stream, abortedBy(signal));
     signal?.addEventListener('abort', onAbort, { once: true });
     call.release = () => signal?.removeEventListener('abort', onAbort);
-    if (isStreaming) this.#sender.send('open', stream, question);
-    else if (once) this.#sender.send('once', stream, concat(once.id, question));
-    else this.#sender.send('data', stream, question);
+    if (isStreaming) this.#sender.send('open', stream, question, compress);
+    else if (once) this.#sender.send('once', stream, concat(once.id, question), compress);
+    else this.#sender.send('data', stream, question, compress);
     if (isStreaming) {
       call.body = new Outflow(body);
-      void pour(this.#sender, stream, call.body, this.#options);
+      void pour(this.#sender, stream, call.body, this.#options, { compress });
     }
     return stream;
   }

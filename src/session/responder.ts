@@ -6,13 +6,14 @@ import type { Bytes } from '../bytes/bytes.ts';
 import { type SottoError, StatusError } from '../errors.ts';
 import { STATUS } from '../sealed/status.ts';
 import { decodeBody } from '../wire/representation.ts';
-import { decodeRoutedRequest, type RoutedRequest } from '../wire/routed.ts';
-import { costOfItem, encodeCount, encodeFailure, type KeptKind, ONCE_ID_SIZE } from '../wire/session.ts';
+import type { RoutedRequest } from '../wire/routed.ts';
+import { costOfItem, encodeCount, encodeFailure, type KeptKind } from '../wire/session.ts';
 import { answerOf, single } from './answer.ts';
 import { failureIn, itemIn } from './calls.ts';
 import { Inflow, Outflow } from './flow.ts';
+import { isOneWay, type Opening, openingFrom } from './opening.ts';
 import { type PourOptions, pour } from './pour.ts';
-import { RequestQueue, type Waiting } from './request-queue.ts';
+import { RequestQueue } from './request-queue.ts';
 import type { Sender } from './sender.ts';
 
 export interface ResponderOptions extends PourOptions {
@@ -76,12 +77,8 @@ export class Responder {
 
   /** What has come for a stream. @throws SottoError for what does not decode. */
   take(stream: number, kind: KeptKind, content: Bytes): void {
-    if (kind === 'data') return this.#begin(stream, whole(content));
-    if (kind === 'open') return this.#begin(stream, { ...whole(content), isStreaming: true });
-    if (kind === 'once') {
-      const id = content.subarray(0, ONCE_ID_SIZE);
-      return this.#begin(stream, { ...whole(content.subarray(ONCE_ID_SIZE)), id });
-    }
+    const opening = openingFrom(kind, content);
+    if (opening) return this.#begin(stream, opening);
     if (kind === 'cancel' && this.#waiting.remove(stream)) return;
     const served = this.#served.get(stream);
     if (!served) return; // it was answered before the last of the question came
@@ -91,13 +88,18 @@ export class Responder {
     else served.body?.finish(failureIn(content));
   }
 
-  /** Whose it was is told; the rest of the session goes on. @param beginning of the content. */
-  takeTooLong(stream: number, kind: KeptKind, beginning: Bytes, why: string): void {
+  /**
+   * Whose it was is told; the rest of the session goes on.
+   *
+   * @param beginning of the content; null where it is compressed, and so cannot be read.
+   */
+  takeTooLong(stream: number, kind: KeptKind, beginning: Bytes | null, why: string): void {
     const error = new StatusError(STATUS.replyTooLarge, why);
     if (kind === 'item') return this.#served.get(stream)?.body?.finish(error);
-    const question = kind === 'once' ? beginning.subarray(ONCE_ID_SIZE) : beginning;
-    if (decodeRoutedRequest(question).oneWay) this.#options.onSkipped(1);
-    else this.#sender.send('error', stream, encodeFailure(error.status, why));
+    // Where it may be a push or a question, both are told: a gap that is none is better than a loss in silence.
+    const isPush = beginning ? isOneWay(kind, beginning) : null;
+    if (isPush ?? kind === 'data') this.#options.onSkipped(1);
+    if (!isPush) this.#sender.send('error', stream, encodeFailure(error.status, why));
   }
 
   /** So many more items of the answer may be sent. */
@@ -117,16 +119,16 @@ export class Responder {
     this.#served.clear();
   }
 
-  #begin(stream: number, opened: Opened): void {
+  #begin(stream: number, opening: Opening): void {
     if (this.#served.has(stream) || this.#waiting.has(stream)) {
       return this.#options.onBroken('a stream is opened twice');
     }
-    if (this.#served.size < this.#options.maxStreams) return void this.#serve(stream, opened);
-    const mayWait = !opened.isStreaming && this.#waiting.add(stream, opened);
-    if (!mayWait) this.#refuse(stream, opened.request);
+    if (this.#served.size < this.#options.maxStreams) return void this.#serve(stream, opening);
+    const mayWait = !opening.isStreaming && this.#waiting.add(stream, opening);
+    if (!mayWait) this.#refuse(stream, opening.request);
   }
 
-  async #serve(stream: number, { request, id, isStreaming }: Opened): Promise<void> {
+  async #serve(stream: number, { request, id, isStreaming }: Opening): Promise<void> {
     const body = isStreaming ? this.#bodyOf(stream) : null;
     const served: Served = {
       ...{ stopped: new AbortController(), cancelled: new AbortController() },
@@ -161,12 +163,15 @@ export class Responder {
     const { once } = this.#options;
     if (!once) return this.#refuse(stream, request, 'Nothing is handled once here.');
     // Who comes back by another session asks for the same answer: only a caller who wants it no more ends the work.
+    let compress = false; // as it stays for an answer that was kept: that is known as bytes alone
     const run = async (closing: AbortSignal): Promise<Bytes> => {
       const signal = AbortSignal.any([closing, served.cancelled.signal]);
-      return answerOf(single(await this.#dispatch(request, served, signal)), this.#options.maxMessage);
+      const reply = single(await this.#dispatch(request, served, signal));
+      compress = reply.compress ?? false;
+      return answerOf(reply, this.#options.maxMessage);
     };
     const answer = await once(id, request.sentAt, run);
-    await this.#sendAnswer(stream, answer, served);
+    await this.#sendAnswer(stream, answer, served, compress);
   }
 
   #dispatch(
@@ -187,16 +192,19 @@ export class Responder {
   }
 
   async #answer(stream: number, request: RoutedRequest, reply: Reply, served: Served): Promise<void> {
-    const { value } = reply;
+    const { value, compress = false } = reply;
     const isMany = reply.status === OK && isAsyncIterable(value);
     if (isMany) served.values = new Outflow(value);
     if (request.oneWay || served.stopped.signal.aborted) return served.values?.stop();
-    if (served.values) return pour(this.#sender, stream, served.values, this.#options);
-    await this.#sendAnswer(stream, answerOf(reply, this.#options.maxMessage), served);
+    if (served.values) return pour(this.#sender, stream, served.values, this.#options, reply);
+    await this.#sendAnswer(stream, answerOf(reply, this.#options.maxMessage), served, compress);
   }
 
-  #sendAnswer(stream: number, answer: Bytes, { stopped }: Served): Promise<void> {
-    return this.#sender.sendInTurn('data', stream, answer, () => !stopped.signal.aborted);
+  #sendAnswer(stream: number, answer: Bytes, { stopped }: Served, compress: boolean): Promise<void> {
+    return this.#sender.sendInTurn('data', stream, answer, {
+      compress,
+      isWanted: () => !stopped.signal.aborted,
+    });
   }
 
   /** A question is told so; a push is lost, and that is told here. */
@@ -223,20 +231,9 @@ export class Responder {
     this.#served.delete(stream);
     this.#sender.touch();
     const next = this.#served.size < this.#options.maxStreams ? this.#waiting.shift() : null;
-    if (next) void this.#serve(next.stream, { ...next.waiting, isStreaming: false });
+    if (next) void this.#serve(next.stream, next.opening);
     this.#onReleased();
   }
-}
-
-/** What opens a stream. */
-interface Opened extends Waiting {
-  /** The body is the items that follow. */
-  readonly isStreaming: boolean;
-}
-
-/** @throws SottoError `invalid_message`. */
-function whole(question: Bytes): Opened {
-  return { request: decodeRoutedRequest(question), id: null, isStreaming: false };
 }
 
 function stop({ stopped, values, body }: Served, why: SottoError): void {

@@ -3,6 +3,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import { encodeCount, type KeptKind, type KeptMessage } from '../wire/session.ts';
+import { compressed } from './compression.ts';
 import { Outbox } from './outbox.ts';
 
 /** What a connection does for a session. */
@@ -21,10 +22,18 @@ export interface SenderOptions {
   readonly onSlow: () => void;
 }
 
+interface InTurn {
+  readonly compress: boolean;
+  /** Asked when there is room. */
+  readonly isWanted: () => boolean;
+}
+
 export class Sender {
   readonly #options: SenderOptions;
   readonly #outbox = new Outbox();
   #carrier: Carrier | null = null;
+  /** Unknown before the first connection. */
+  #mayCompress = false;
   #skipped = 0;
   #room = Promise.withResolvers<void>();
   #activeAt = performance.now();
@@ -61,10 +70,12 @@ export class Sender {
    * Goes on by another connection.
    *
    * @param received so many of ours have come over there.
+   * @param readsCompressed whether contents may be sent compressed.
    * @throws SottoError `invalid_message` where that cannot be.
    */
-  attach(carrier: Carrier, received: number): void {
+  attach(carrier: Carrier, received: number, readsCompressed: boolean): void {
     const again = this.#outbox.after(received);
+    this.#mayCompress = readsCompressed;
     this.#carrier = carrier;
     if (again.length > 0) carrier.send(again);
   }
@@ -83,10 +94,12 @@ export class Sender {
     this.#carrier?.confirm(received);
   }
 
-  send(kind: KeptKind, stream: number, content: Bytes): void {
+  /** @param compress where both ends can, and it gets shorter by it. */
+  send(kind: KeptKind, stream: number, content: Bytes, compress: boolean = false): void {
     if (this.#ended) return;
     this.touch();
-    const messages = this.#outbox.add(kind, stream, content);
+    const shorter = compress && this.#mayCompress ? compressed(content) : null;
+    const messages = this.#outbox.add(kind, stream, shorter ?? content, shorter !== null);
     this.#carrier?.send(messages);
   }
 
@@ -94,9 +107,14 @@ export class Sender {
    * Sends once there is room, if it is still wanted then: what the other end brought about waits until it has taken what
    * there is, for it must not fill our memory.
    */
-  async sendInTurn(kind: KeptKind, stream: number, content: Bytes, isWanted: () => boolean): Promise<void> {
+  async sendInTurn(
+    kind: KeptKind,
+    stream: number,
+    content: Bytes,
+    { compress, isWanted }: InTurn,
+  ): Promise<void> {
     while (this.#isFull) await this.#room.promise;
-    if (isWanted()) this.send(kind, stream, content);
+    if (isWanted()) this.send(kind, stream, content, compress);
   }
 
   /** Whether a push must be skipped; then it is counted, and told later. */

@@ -11,8 +11,9 @@ import { STATUS } from '../sealed/status.ts';
 import { MemoryOnceStore } from '../sealed/stores/memory.ts';
 import { Tally } from '../transport/tally.ts';
 import { formatAddress, limitedHost } from '../transport/url.ts';
-import { SESSION_ID_SIZE } from '../wire/session.ts';
+import { type ClientHello, SESSION_ID_SIZE } from '../wire/session.ts';
 import { Channel } from './channel.ts';
+import { READS_COMPRESSED } from './compression.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
 import { ServerHandshake, sessionIdOf } from './handshake.ts';
 import { listenForSessions, type SessionListener } from './listener.ts';
@@ -222,7 +223,10 @@ export class SessionServer implements AsyncDisposable {
     const known = this.#sessionFor(sessionIdOf(hello.session), sender);
     const secret = known ? hello.session : primitives.randomBytes(SESSION_ID_SIZE);
     const received = known?.conversation.received ?? 0;
-    const answer = handshake.answer({ received, session: secret, resumed: known !== null });
+    const answer = handshake.answer({
+      ...{ received, session: secret, resumed: known !== null },
+      readsCompressed: READS_COMPRESSED,
+    });
     let held: Held | null = null;
     const channel: Channel = new Channel(pipe, answer.transport, received, this.#options, {
       onProved: () => {
@@ -236,7 +240,7 @@ export class SessionServer implements AsyncDisposable {
             held,
             channel,
             { remote: formatAddress(pipe.remote), transport },
-            known ? hello.received : 0,
+            known ? hello : { ...hello, received: 0 },
           );
         else channel.close(STATUS.unavailable, 'There are too many sessions.');
       },
@@ -313,10 +317,10 @@ export class SessionServer implements AsyncDisposable {
     if (this.#options.slow === 'cut') this.#end(held, 'it took too slowly what it was sent');
   }
 
-  #attach(held: Held, channel: Channel, from: Whence, received: number): void {
+  #attach(held: Held, channel: Channel, from: Whence, { received, readsCompressed }: ClientHello): void {
     if (held.timer) clearTimeout(held.timer);
     held.timer = null;
-    held.conversation.attach(channel, received); // first, for it may be refused
+    held.conversation.attach(channel, received, readsCompressed); // first, for it may be refused
     held.session.attach(channel, from);
     const { session } = held;
     this.#emit({ type: held.hasJoined ? 'back' : 'join', session });

@@ -3,7 +3,8 @@
  *
  * ```text
  * offset   size  field
- * 0        1     kind; plus 128: the kept message that comes next, of the same stream and kind, goes on with the content
+ * 0        1     kind; plus 128: the kept message that comes next, of the same stream and kind, goes on with the content;
+ *                plus 64, for data, item, once and open: the content, put together, is compressed
  * 1        4     stream id: 0 the session itself, odd opened by the client, even by the server
  * 5        8     number, in kept messages alone: how many of them this end sent before, since the session began
  * 5, 13    n     content
@@ -17,17 +18,23 @@
  * 5  error     yes   any     2: status; then why, UTF-8: in place of what would have come on this stream
  * 6  item      yes   any     1: representation; then one value of a stream of many
  * 7  end       yes   any     nothing: the last item was the last
- * 8  credit    yes   any     4: so many more items may be sent than the 32 at first; each begun 8192 bytes count as one
+ * 8  credit    yes   any     4: so many more items may be sent than the 32 at first; each begun 8192 bytes count as one,
+ *                             as they are uncompressed
  * 9  cancel    yes   any     nothing: who opened the stream wants no more of it
  * 10 once      yes   any     16: id; then a routed request that is handled once for each id
  * 11 open      yes   any     a routed request whose body is the items that follow on the stream
  * 12 skipped   yes   0       4: so many messages were not sent, because this end took them too slowly
  *
+ * A compressed content, sent only to an end that reads it
+ * 0        4     uncompressed length, bytes
+ * 4        n     one frame of zstd (RFC 8878) that holds just as many, made without a dictionary
+ *
  * The handshake: the payload of the client's Noise message, and of the server's
  * 0        1     version = 1
  * 1        8     how many kept messages of the other end have come
  * 9        16    secret of the session to go on with, zeros for a new one; of the session that goes on or begins
- * 25       1     the server's alone: 0 a new one, 1 goes on
+ * 25       1     flags: 1 this end reads compressed contents; others are for later versions
+ * 26       1     the server's alone: 0 a new one, 1 goes on
  *
  * Before the Noise message, in the first message of a connection:
  * 0        1     protocol: 1 Noise_NNpsk0, 2 Noise_IK, 3 Noise_NK, each of 25519_AESGCM_SHA256
@@ -38,7 +45,8 @@
  *
  * Numbers and ids are big-endian. A kept message is sent again after a cut until a `ping` or `pong` says that it has come.
  *
- * Source: specs/native.md, section 4, made exact; kinds 6 to 12, the numbers and what goes on after a cut are additions.
+ * Source: specs/native.md, section 4, made exact; kinds 6 to 12, the numbers, compression and what goes on
+ * after a cut are additions.
  */
 
 import { type Bytes, concat } from '../bytes/bytes.ts';
@@ -51,6 +59,8 @@ import { SottoError } from '../errors.ts';
 const VERSION = 1;
 const PROLOGUE = encodeUtf8('sotto/session/1');
 const MORE = 0x80;
+const COMPRESSED = 0x40;
+const FLAG_READS_COMPRESSED = 1;
 const KINDS: readonly Kind[] = [
   'data',
   'rekey',
@@ -71,7 +81,9 @@ const NUMBER_SIZE = 8;
 export const KEPT_HEAD_SIZE: number = HEAD_SIZE + NUMBER_SIZE;
 export const SESSION_ID_SIZE = 16;
 export const ONCE_ID_SIZE = 16;
+const HELLO_SIZE = 2 + NUMBER_SIZE + SESSION_ID_SIZE;
 const KEY_SIZE = 32;
+const COMPRESSED_HEAD_SIZE = 4;
 const ITEM_UNIT = 8192;
 /** What may be sent of items before more is asked for. */
 export const FIRST_CREDIT = 32;
@@ -86,6 +98,8 @@ type PassingKind = 'rekey' | 'ping' | 'pong' | 'close';
 export type KeptKind = 'data' | 'error' | 'item' | 'end' | 'credit' | 'cancel' | 'once' | 'open' | 'skipped';
 type Kind = PassingKind | KeptKind;
 const PASSING: readonly Kind[] = ['rekey', 'ping', 'pong', 'close'];
+/** All others are short. */
+const COMPRESSIBLE: readonly Kind[] = ['data', 'item', 'once', 'open'];
 
 /** Sent again after a cut. */
 export interface KeptMessage {
@@ -94,6 +108,8 @@ export interface KeptMessage {
   readonly number: number;
   /** The content goes on in the kept message that comes next. */
   readonly more: boolean;
+  /** The content, put together, is what {@link decodeCompressed} reads. Of `data`, `item`, `once` and `open` alone. */
+  readonly compressed: boolean;
   readonly content: Bytes;
 }
 
@@ -110,9 +126,9 @@ export type PassingMessage =
 
 export type SessionMessage = KeptMessage | PassingMessage;
 
-export function encodeKept({ kind, stream, number, more, content }: KeptMessage): Bytes {
+export function encodeKept({ kind, stream, number, more, compressed, content }: KeptMessage): Bytes {
   return new Writer(KEPT_HEAD_SIZE + content.length)
-    .u8(KINDS.indexOf(kind) | (more ? MORE : 0))
+    .u8(KINDS.indexOf(kind) | (more ? MORE : 0) | (compressed ? COMPRESSED : 0))
     .u32(stream)
     .u64(number)
     .bytes(content)
@@ -143,15 +159,18 @@ function contentOf(message: PassingMessage): Bytes {
 export function decodeSessionMessage(bytes: Bytes): SessionMessage {
   const reader = new Reader(bytes);
   const byte = reader.u8();
-  const kind = KINDS[byte & ~MORE];
-  if (kind === undefined) throw invalid(`kind ${byte & ~MORE} is none`);
+  const [more, compressed] = [(byte & MORE) !== 0, (byte & COMPRESSED) !== 0];
+  const code = byte & ~MORE & ~COMPRESSED;
+  const kind = KINDS[code];
+  if (kind === undefined) throw invalid(`kind ${code} is none`);
+  if (compressed && !COMPRESSIBLE.includes(kind)) throw invalid(`a message of kind ${kind} is compressed`);
   const stream = reader.u32();
   if (!isPassing(kind)) {
     if ((stream === 0) !== (kind === 'skipped'))
       throw invalid(`a message of kind ${kind} has stream ${stream}`);
-    return { kind, stream, number: reader.u64(), more: (byte & MORE) !== 0, content: reader.rest() };
+    return { kind, stream, number: reader.u64(), more, compressed, content: reader.rest() };
   }
-  if (stream !== 0 || (byte & MORE) !== 0) throw invalid(`a message of kind ${kind} is of the session`);
+  if (stream !== 0 || more) throw invalid(`a message of kind ${kind} is of the session`);
   const message = passingFrom(kind, reader);
   if (reader.remaining > 0) throw invalid(`${reader.remaining} bytes follow a message of kind ${kind}`);
   return message;
@@ -184,7 +203,7 @@ export function decodeFailure(content: Bytes): { readonly status: number; readon
   return { status: reader.u16(), why: reader.text(reader.remaining) };
 }
 
-/** How much of the credit an item takes. It may be sent as long as any is left, though it take more than that. */
+/** How much of the credit an item takes, uncompressed. It may be sent as long as any is left, though it take more than that. */
 export function costOfItem(content: Bytes): number {
   return Math.max(1, Math.ceil(content.length / ITEM_UNIT));
 }
@@ -199,20 +218,38 @@ export function decodeCount(content: Bytes): number {
   return new Reader(content).u32();
 }
 
+/** The content of what is compressed. @param length uncompressed, bytes. */
+export function encodeCompressed(length: number, frame: Bytes): Bytes {
+  return concat(new Writer(COMPRESSED_HEAD_SIZE).u32(length).finish(), frame);
+}
+
+/** Neither the length is checked nor the frame. @throws SottoError `out_of_bounds`. */
+export function decodeCompressed(content: Bytes): { readonly length: number; readonly frame: Bytes } {
+  const reader = new Reader(content);
+  return { length: reader.u32(), frame: reader.rest() };
+}
+
 /** How a session begins, or goes on. */
 export interface ClientHello {
   /** Kept messages that have come. */
   readonly received: number;
   /** 16 bytes; zeros for a new session. */
   readonly session: Bytes;
+  /** Contents may be sent compressed to this end. */
+  readonly readsCompressed: boolean;
 }
 
 export interface ServerHello extends ClientHello {
   readonly resumed: boolean;
 }
 
-export function encodeClientHello({ received, session }: ClientHello): Bytes {
-  return new Writer(1 + NUMBER_SIZE + SESSION_ID_SIZE).u8(VERSION).u64(received).bytes(session).finish();
+export function encodeClientHello({ received, session, readsCompressed }: ClientHello): Bytes {
+  return new Writer(HELLO_SIZE)
+    .u8(VERSION)
+    .u64(received)
+    .bytes(session)
+    .u8(readsCompressed ? FLAG_READS_COMPRESSED : 0)
+    .finish();
 }
 
 export function encodeServerHello(hello: ServerHello): Bytes {
@@ -233,7 +270,11 @@ export function decodeServerHello(bytes: Bytes): ServerHello {
 function helloFrom(reader: Reader): ClientHello {
   const version = reader.u8();
   if (version !== VERSION) throw invalid(`version ${version} is not known`);
-  return { received: reader.u64(), session: reader.bytes(SESSION_ID_SIZE) };
+  return {
+    received: reader.u64(),
+    session: reader.bytes(SESSION_ID_SIZE),
+    readsCompressed: (reader.u8() & FLAG_READS_COMPRESSED) !== 0,
+  };
 }
 
 /** How the client proves itself, and knows the server. */

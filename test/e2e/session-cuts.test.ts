@@ -337,7 +337,7 @@ describe('an end that is slow', () => {
     });
     const before = process.memoryUsage().arrayBuffers;
     for (let number = 0; number < 20_000; number++) {
-      raw.say({ kind: 'data', stream: 2 * number + 1, number, more: false, content });
+      raw.say({ kind: 'data', stream: 2 * number + 1, number, more: false, compressed: false, content });
       raw.say({ kind: 'ping', received: 0 });
       if (number % 500 === 0) await delay(1);
     }

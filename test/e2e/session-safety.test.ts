@@ -27,7 +27,7 @@ import {
 } from '../support/session.ts';
 
 const CREDENTIALS: ClientCredentials = { psk: SECRET };
-const NEW = { received: 0, session: NOBODY };
+const NEW = { received: 0, session: NOBODY, readsCompressed: true };
 
 function question(route: string, oneWay = false): Bytes {
   const head = { route, once: false, oneWay, sentAt: 0, representation: 't' as const };
@@ -54,14 +54,21 @@ describe('handshakes', () => {
     const own = await RawSession.begun(t, server);
     const session = own.hello?.session ?? assert.fail();
     // What its client sends to come back, taken down on the way and sent by somebody else.
-    const { first } = new ClientHandshake(CREDENTIALS, '127.0.0.1', { received: 0, session });
+    const { first } = new ClientHandshake(CREDENTIALS, '127.0.0.1', { ...NEW, session });
     const thief = await RawSession.dial(t, server);
     const answered = new Promise((resolve) => thief.webSocket.once('message', resolve));
     thief.webSocket.send(first);
     await answered;
     thief.webSocket.send(randomBytes(50));
     await thief.closed;
-    own.say({ kind: 'data', stream: 1, number: 0, more: false, content: question('/echo') });
+    own.say({
+      kind: 'data',
+      stream: 1,
+      number: 0,
+      more: false,
+      compressed: false,
+      content: question('/echo'),
+    });
     await own.received.until('the answer', ({ kind }) => kind === 'data');
     assert.deepEqual(seen.entries, ['join']);
   });
@@ -228,9 +235,14 @@ describe('sessions', () => {
     ['nothing at all', (raw) => raw.sayBytes(EMPTY)],
     [
       'a number left out',
-      (raw) => raw.say({ kind: 'data', stream: 1, number: 7, more: false, content: EMPTY }),
+      (raw) =>
+        raw.say({ kind: 'data', stream: 1, number: 7, more: false, compressed: false, content: EMPTY }),
     ],
-    ['no question', (raw) => raw.say({ kind: 'data', stream: 1, number: 0, more: false, content: EMPTY })],
+    [
+      'no question',
+      (raw) =>
+        raw.say({ kind: 'data', stream: 1, number: 0, more: false, compressed: false, content: EMPTY }),
+    ],
     ['a confirmation of what was not sent', (raw) => raw.say({ kind: 'pong', received: 5 })],
     [
       'a rekey of another epoch',
@@ -269,7 +281,14 @@ describe('sessions', () => {
     await first.closed;
     second.say({ kind: 'ping', received: 0 });
     await third.closed;
-    second.say({ kind: 'data', stream: 1, number: 0, more: false, content: question('/echo') });
+    second.say({
+      kind: 'data',
+      stream: 1,
+      number: 0,
+      more: false,
+      compressed: false,
+      content: question('/echo'),
+    });
     await second.received.until('the answer', ({ kind }) => kind === 'data');
     assert.deepEqual(seen.entries, ['join', 'back', 'back']);
     assert.equal(server.sessions.length, 1);
@@ -279,7 +298,14 @@ describe('sessions', () => {
     const server = await serving(t, echoing());
     const own = await RawSession.begun(t, server);
     const session = own.hello?.session ?? NOBODY;
-    own.say({ kind: 'data', stream: 1, number: 0, more: false, content: question('/echo') });
+    own.say({
+      kind: 'data',
+      stream: 1,
+      number: 0,
+      more: false,
+      compressed: false,
+      content: question('/echo'),
+    });
     await own.received.until('the answer', ({ kind }) => kind === 'data');
     own.say({ kind: 'ping', received: 1 });
     await until(() => own.received.entries.filter(({ kind }) => kind === 'pong').length >= 2);
@@ -288,7 +314,14 @@ describe('sessions', () => {
       other.say({ kind: 'ping', received });
       await other.closed;
     }
-    own.say({ kind: 'data', stream: 3, number: 1, more: false, content: question('/echo') });
+    own.say({
+      kind: 'data',
+      stream: 3,
+      number: 1,
+      more: false,
+      compressed: false,
+      content: question('/echo'),
+    });
     await own.received.until('the answer', (message) => message.kind === 'data' && message.stream === 3);
   });
 
@@ -315,6 +348,7 @@ describe('sessions', () => {
       stream: 1,
       number: 0,
       more: false,
+      compressed: false,
       content: question('/tell', true),
     } as const;
     own.say(message);
@@ -374,7 +408,7 @@ test('no key, secret, id or body is logged, on either side', async (t) => {
   await raw.closed;
   const session = raw.hello?.session ?? NOBODY;
   const second = await RawSession.shaken(t, server, { session });
-  second.say({ kind: 'data', stream: 1, number: 0, more: false, content: EMPTY });
+  second.say({ kind: 'data', stream: 1, number: 0, more: false, compressed: false, content: EMPTY });
   await second.closed;
   assert.ok(lines.length >= 3, `${lines.length} lines`);
   const secrets = [SECRET, identity.privateKey, owner.privateKey, session].flatMap((secret) => [

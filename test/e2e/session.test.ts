@@ -9,7 +9,16 @@ import { Identity } from '../../src/keys/identity.ts';
 import { SessionClient } from '../../src/session/client.ts';
 import { Journal } from '../support/journal.ts';
 import { until } from '../support/lookup.ts';
-import { connected, echoing, eventsOf, presence, proxied, serving, urlOf } from '../support/session.ts';
+import {
+  connected,
+  echoing,
+  eventsOf,
+  presence,
+  proxied,
+  RawSession,
+  serving,
+  urlOf,
+} from '../support/session.ts';
 
 async function collected(values: AsyncIterable<unknown>): Promise<unknown[]> {
   const all: unknown[] = [];
@@ -400,4 +409,41 @@ describe('the end', () => {
     await seen.until('both', () => seen.entries.filter((entry) => entry === 'leave').length === 2);
     assert.equal(server.counters.idle, 2);
   });
+});
+
+describe('compressed', () => {
+  const text = 'all of this has been said before. '.repeat(3000);
+
+  test('questions, answers and pushes of both ends, to those who ask for it', async (t) => {
+    const seen = new Journal<unknown>();
+    const app = createApp()
+      .on('/echo', (ctx) => {
+        ctx.reply.compress = true;
+        return ctx.body;
+      })
+      .on('/told', (ctx) => seen.add(ctx.body));
+    const server = await serving(t, app);
+    const proxy = await proxied(t, server);
+    const client = await connected(t, proxy);
+    client.on('/told', (ctx) => seen.add(ctx.body));
+    const options = { compress: true };
+    assert.equal(await client.request('/echo', text, options), text);
+    assert.equal(await client.request('/echo', text, { ...options, once: true }), text);
+    client.push('/told', `client ${text}`, options);
+    server.sessions[0]?.push('/told', `server ${text}`, options);
+    await seen.until('both', () => seen.entries.length === 2);
+    assert.ok(proxy.carried < 10_000, `${proxy.carried} bytes for six times ${text.length}`);
+  });
+
+  for (const readsCompressed of [true, false]) {
+    test(`${readsCompressed ? 'to' : 'never to'} a client that says it ${readsCompressed ? 'can' : 'cannot'} read it`, async (t) => {
+      const server = await serving(t, echoing());
+      const raw = await RawSession.begun(t, server, { readsCompressed });
+      assert.equal(raw.hello?.readsCompressed, true);
+      assert.ok(server.sessions[0]?.push('/told', text.slice(0, 1000), { compress: true }));
+      const push = await raw.received.until('the push', ({ kind }) => kind === 'data');
+      assert.ok('compressed' in push && push.compressed === readsCompressed);
+      assert.equal(push.content.length < 500, readsCompressed);
+    });
+  }
 });

@@ -7,11 +7,13 @@ import fc from 'fast-check';
 import { createApp } from '../../src/app/app.ts';
 import { concatAll } from '../../src/bytes/bytes.ts';
 import { SottoError } from '../../src/errors.ts';
+import { compressed } from '../../src/session/compression.ts';
 import { Inflow, Outflow } from '../../src/session/flow.ts';
 import { Outbox } from '../../src/session/outbox.ts';
 import { Rooms } from '../../src/session/rooms.ts';
-import { KEPT_HEAD_SIZE, type KeptMessage, MAX_CONTENT } from '../../src/wire/session.ts';
-import { TestLink } from '../support/conversations.ts';
+import { encodeRoutedRequest } from '../../src/wire/routed.ts';
+import { encodeCompressed, KEPT_HEAD_SIZE, type KeptMessage, MAX_CONTENT } from '../../src/wire/session.ts';
+import { TestLink, testEnd } from '../support/conversations.ts';
 import { mulberry32 } from '../support/lossy-proxy.ts';
 
 describe('the outbox, against one that forgets nothing', () => {
@@ -148,11 +150,45 @@ test('rooms, against a set of pairs', () => {
   );
 });
 
+test('whatever comes compressed, nothing is thrown, and nobody waits for what will not come', async () => {
+  const frame = fc.uint8Array({ minLength: 256, maxLength: 1000 }).map((body) => {
+    const question = { route: '/x', once: false, oneWay: false, sentAt: 0, representation: 'b' } as const;
+    const plain = encodeRoutedRequest({ ...question, body: body.fill(0, 100) });
+    return compressed(plain) ?? assert.fail();
+  });
+  const altered = fc.tuple(frame, fc.nat(), fc.nat({ max: 255 })).map(([bytes, at, value]) => {
+    return bytes.with(at % bytes.length, value);
+  });
+  const short = fc
+    .tuple(fc.nat({ max: 2000 }), fc.uint8Array({ maxLength: 100 }))
+    .map(([length, bytes]) =>
+      encodeCompressed(length, concatAll([Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), bytes])),
+    );
+  const content = fc.oneof(fc.uint8Array({ maxLength: 100 }), altered, short, frame);
+  const kind = fc.constantFrom('data', 'item', 'once', 'open');
+  await fc.assert(
+    fc.asyncProperty(kind, content, fc.boolean(), async (which, bytes, isOurs) => {
+      const { conversation, broken } = testEnd('client', { maxMessage: 2000 });
+      const answer = conversation.request('/x', 1).then(
+        () => 'answered',
+        () => 'failed',
+      );
+      const stream = isOurs ? 1 : 2;
+      conversation.take({ kind: which, stream, number: 0, more: false, compressed: true, content: bytes });
+      const state = await Promise.race([answer, setImmediate('waits')]);
+      if (broken.length > 0) assert.equal(state, isOurs ? 'failed' : 'waits');
+      conversation.end(new SottoError('closed', 'over'));
+      await answer;
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 describe('two ends whose connection is cut at random', () => {
   const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
 
   test('answer every question once, push in order, stream whole, both ways', async () => {
-    let cuts = 0;
+    let [cuts, compressed] = [0, 0];
     await fc.assert(
       fc.asyncProperty(
         fc.nat(),
@@ -160,7 +196,7 @@ describe('two ends whose connection is cut at random', () => {
         fc.boolean(),
         async (seed, likely, isTight) => {
           const random = mulberry32(seed);
-          const size = (): number => (random() < 0.05 ? 100_000 : Math.floor(random() * 50));
+          const size = (): number => (random() < 0.05 ? 100_000 : Math.floor(random() * 500));
           const ends = ['client', 'server'].map(() => {
             const asked: number[] = [];
             const told: number[] = [];
@@ -169,6 +205,7 @@ describe('two ends whose connection is cut at random', () => {
                 const { number, filler } = ctx.body as { number: number; filler: string };
                 asked.push(number);
                 if (random() < 0.3) await setImmediate();
+                ctx.reply.compress = random() < 0.5;
                 return { number, filler };
               })
               .on('/tell', (ctx) => void told.push(ctx.body as number))
@@ -187,7 +224,10 @@ describe('two ends whose connection is cut at random', () => {
             const other = name === 'client' ? 'server' : 'client';
             const questions = upTo(40).map(async (number) => {
               const filler = 'x'.repeat(size());
-              assert.deepEqual(await conversation.request('/ask', { number, filler }), { number, filler });
+              assert.deepEqual(
+                await conversation.request('/ask', { number, filler }, { compress: random() < 0.5 }),
+                { number, filler },
+              );
             });
             const pushes = (async () => {
               for (const number of upTo(300)) {
@@ -200,7 +240,8 @@ describe('two ends whose connection is cut at random', () => {
                 yield* upTo(100);
               }
               const values: unknown[] = [];
-              for await (const value of conversation.stream('/stream', source())) values.push(value);
+              for await (const value of conversation.stream('/stream', source(), { compress: true }))
+                values.push(value);
               assert.deepEqual(values, upTo(100));
             });
             await Promise.all([...questions, pushes, ...streams]);
@@ -208,6 +249,7 @@ describe('two ends whose connection is cut at random', () => {
           });
           await link.troubled(random, likely, Promise.all(work));
           cuts += link.cuts;
+          compressed += link.compressed;
           for (const name of ['client', 'server'] as const) {
             const end: { readonly asked: number[]; readonly told: number[] } =
               name === 'client' ? client : server;
@@ -234,5 +276,6 @@ describe('two ends whose connection is cut at random', () => {
       { numRuns: 50 },
     );
     assert.ok(cuts > 100, `only ${cuts} cuts`);
+    assert.ok(compressed > 1000, `only ${compressed} compressed`);
   });
 });

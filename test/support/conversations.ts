@@ -6,10 +6,15 @@ import { SILENT } from '../../src/app/message.ts';
 import { type Carrier, Conversation, type ConversationOptions } from '../../src/session/conversation.ts';
 import { decodeSessionMessage, encodeKept, type KeptMessage } from '../../src/wire/session.ts';
 
-export type EndOptions = Partial<ConversationOptions> & { readonly app?: App };
+export type EndOptions = Partial<ConversationOptions> & {
+  readonly app?: App;
+  /** As its hello says. Default true. */
+  readonly readsCompressed?: boolean;
+};
 
 export interface TestEnd {
   readonly conversation: Conversation;
+  readonly readsCompressed: boolean;
   readonly broken: string[];
   /** How many pushes it was told are missing. */
   skipped: number;
@@ -18,7 +23,7 @@ export interface TestEnd {
 }
 
 export function testEnd(role: 'client' | 'server', options: EndOptions = {}): TestEnd {
-  const { app = createApp(), ...rest } = options;
+  const { app = createApp(), readsCompressed = true, ...rest } = options;
   const broken: string[] = [];
   const conversation = new Conversation({
     ...{ role, maxMessage: 1024 * 1024, maxStreams: 256, maxOutbox: 1024 * 1024, log: SILENT },
@@ -34,7 +39,7 @@ export function testEnd(role: 'client' | 'server', options: EndOptions = {}): Te
     onBroken: (why) => broken.push(why),
     ...rest,
   });
-  const end: TestEnd = { conversation, broken, skipped: 0, slow: 0 };
+  const end: TestEnd = { conversation, readsCompressed, broken, skipped: 0, slow: 0 };
   return end;
 }
 
@@ -47,6 +52,8 @@ export class TestLink {
   cuts = 0;
   /** Kept messages that were carried. */
   carried = 0;
+  /** Those of them that were compressed, or parts of what was. */
+  compressed = 0;
   #late: Wire | null = null;
   #connection: { readonly wires: readonly [Wire, Wire] } | null = null;
 
@@ -67,13 +74,14 @@ export class TestLink {
     const [clientHas, serverHas] = [client.received, server.received];
     this.#late?.deliverHalf();
     this.#late = null;
-    const count = (): void => {
+    const count = ({ compressed }: KeptMessage): void => {
       this.carried += 1;
+      if (compressed) this.compressed += 1;
     };
     const wires = [new Wire(server, count), new Wire(client, count)] as const;
     this.#connection = { wires };
-    server.attach(wires[1], clientHas);
-    client.attach(wires[0], serverHas);
+    server.attach(wires[1], clientHas, this.client.readsCompressed);
+    client.attach(wires[0], serverHas, this.server.readsCompressed);
   }
 
   cut(): void {
@@ -116,11 +124,11 @@ class Wire implements Carrier {
   isCut = false;
   isMuted = false;
   readonly #to: Conversation;
-  readonly #onCarried: () => void;
+  readonly #onCarried: (message: KeptMessage) => void;
   readonly #parcels: Parcel[] = [];
   #isPumping = false;
 
-  constructor(to: Conversation, onCarried: () => void) {
+  constructor(to: Conversation, onCarried: (message: KeptMessage) => void) {
     this.#to = to;
     this.#onCarried = onCarried;
   }
@@ -162,7 +170,7 @@ class Wire implements Carrier {
     }
     const message = decodeSessionMessage(parcel.bytes);
     if (!('number' in message)) throw new Error('it is of a connection alone');
-    this.#onCarried();
+    this.#onCarried(message);
     this.#to.take(message);
   }
 }

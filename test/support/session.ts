@@ -92,6 +92,8 @@ export function echoing(): App {
 export interface RawHello {
   readonly session?: Bytes;
   readonly received?: number;
+  /** Default false. */
+  readonly readsCompressed?: boolean;
   readonly credentials?: ClientCredentials;
 }
 
@@ -121,10 +123,10 @@ export class RawSession {
   static async shaken(
     t: TestContext,
     target: SessionServer | CuttingProxy,
-    { session = NOBODY, received = 0, credentials = { psk: SECRET } }: RawHello = {},
+    { session = NOBODY, received = 0, readsCompressed = false, credentials = { psk: SECRET } }: RawHello = {},
   ): Promise<RawSession> {
     const raw = await RawSession.dial(t, target);
-    const handshake = new ClientHandshake(credentials, '127.0.0.1', { received, session });
+    const handshake = new ClientHandshake(credentials, '127.0.0.1', { received, session, readsCompressed });
     raw.webSocket.send(handshake.first);
     const [answer] = await once(raw.webSocket, 'message');
     const { hello, transport } = handshake.finish(new Uint8Array(answer));
@@ -137,8 +139,12 @@ export class RawSession {
   }
 
   /** A session begun. */
-  static async begun(t: TestContext, target: SessionServer | CuttingProxy): Promise<RawSession> {
-    const raw = await RawSession.shaken(t, target);
+  static async begun(
+    t: TestContext,
+    target: SessionServer | CuttingProxy,
+    hello: RawHello = {},
+  ): Promise<RawSession> {
+    const raw = await RawSession.shaken(t, target, hello);
     raw.say({ kind: 'ping', received: 0 });
     await raw.received.until('the answer', ({ kind }) => kind === 'pong');
     return raw;

@@ -160,7 +160,14 @@ describe('questions', () => {
   test('an answer that cannot be read fails its question', async () => {
     const { client } = new TestLink();
     const answer = client.conversation.request('/x', 1);
-    client.conversation.take({ kind: 'data', stream: 1, number: 0, more: false, content: Uint8Array.of(9) });
+    client.conversation.take({
+      kind: 'data',
+      stream: 1,
+      number: 0,
+      more: false,
+      compressed: false,
+      content: Uint8Array.of(9),
+    });
     await assert.rejects(answer, { code: 'invalid_message' });
     assert.equal(client.broken.length, 1);
   });
@@ -276,7 +283,14 @@ describe('an end that asks and does not confirm', () => {
       body: new Uint8Array(0),
     });
     for (let number = 0; broken.length === 0 && number < 100_000; number++) {
-      conversation.take({ kind: 'data', stream: 2 * number + 1, number, more: false, content });
+      conversation.take({
+        kind: 'data',
+        stream: 2 * number + 1,
+        number,
+        more: false,
+        compressed: false,
+        content,
+      });
     }
     assert.equal(broken.length, 1);
   });
@@ -413,7 +427,7 @@ describe('streams', () => {
 
 describe('an end that does what no honest one does', () => {
   const message = (part: Partial<KeptMessage>): KeptMessage => ({
-    ...{ kind: 'data', stream: 1, number: 0, more: false, content: new Uint8Array(0) },
+    ...{ kind: 'data', stream: 1, number: 0, more: false, compressed: false, content: new Uint8Array(0) },
     ...part,
   });
 
@@ -449,7 +463,7 @@ describe('an end that does what no honest one does', () => {
     const { conversation, broken } = testEnd('server', { maxMessage: 100_000 });
     const content = new Uint8Array(60_000);
     for (let number = 0; number < 10_000; number++)
-      conversation.take(message({ number, more: true, content }));
+      conversation.take(message({ number, more: true, compressed: false, content }));
     assert.deepEqual(broken, []);
   });
 

@@ -7,12 +7,14 @@ import { decodeHex, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import {
   costOfItem,
   decodeClientHello,
+  decodeCompressed,
   decodeCount,
   decodeFailure,
   decodeGreeting,
   decodeServerHello,
   decodeSessionMessage,
   encodeClientHello,
+  encodeCompressed,
   encodeCount,
   encodeFailure,
   encodeGreeting,
@@ -40,14 +42,27 @@ const KEPT: readonly (readonly [KeptKind, number])[] = [
   ['skipped', 12],
 ];
 
+const COMPRESSIBLE: readonly KeptKind[] = ['data', 'item', 'once', 'open'];
+/** Goes on, is compressed. */
+const FLAGS = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const;
+
 describe('kept messages', () => {
   for (const [kind, byte] of KEPT) {
     test(kind, () => {
       const stream = kind === 'skipped' ? 0 : 0x01020304;
-      for (const more of [false, true]) {
-        const message = { kind, stream, number: 0x0102030405, more, content: CONTENT };
+      for (const [more, compressed] of FLAGS) {
+        const message = { kind, stream, number: 0x0102030405, more, compressed, content: CONTENT };
         const bytes = encodeKept(message);
-        const head = (byte + (more ? 128 : 0)).toString(16).padStart(2, '0');
+        if (compressed && !COMPRESSIBLE.includes(kind)) {
+          assert.throws(() => decodeSessionMessage(bytes), refusal);
+          continue;
+        }
+        const head = (byte + (more ? 128 : 0) + (compressed ? 64 : 0)).toString(16).padStart(2, '0');
         assert.equal(encodeHex(bytes), `${head}${stream.toString(16).padStart(8, '0')}0000000102030405aabb`);
         assert.deepEqual(decodeSessionMessage(bytes), message);
       }
@@ -56,20 +71,27 @@ describe('kept messages', () => {
 
   test('the longest fits into one Noise message', () => {
     const content = new Uint8Array(MAX_CONTENT);
-    const bytes = encodeKept({ kind: 'data', stream: 1, number: 0, more: false, content });
+    const bytes = encodeKept({ kind: 'data', stream: 1, number: 0, more: false, compressed: false, content });
     assert.equal(bytes.length + 16, 65_535);
   });
 
   test('belong to a stream, but for what was skipped', () => {
     for (const [kind] of KEPT) {
       const stream = kind === 'skipped' ? 1 : 0;
-      const bytes = encodeKept({ kind, stream, number: 0, more: false, content: CONTENT });
+      const bytes = encodeKept({ kind, stream, number: 0, more: false, compressed: false, content: CONTENT });
       assert.throws(() => decodeSessionMessage(bytes), refusal);
     }
   });
 
   test('with a number that is none', () => {
-    const bytes = encodeKept({ kind: 'data', stream: 1, number: 0, more: false, content: CONTENT });
+    const bytes = encodeKept({
+      kind: 'data',
+      stream: 1,
+      number: 0,
+      more: false,
+      compressed: false,
+      content: CONTENT,
+    });
     bytes.fill(0xff, 5, 13);
     assert.throws(() => decodeSessionMessage(bytes), { code: 'out_of_bounds' });
     assert.throws(() => decodeSessionMessage(bytes.subarray(0, 12)), { code: 'out_of_bounds' });
@@ -93,6 +115,7 @@ describe('messages of a connection', () => {
       const changed = (at: number, value: number): Bytes => bytes.with(at, value);
       assert.throws(() => decodeSessionMessage(changed(4, 1)), refusal, 'no stream');
       assert.throws(() => decodeSessionMessage(changed(0, (bytes[0] ?? 0) | 128)), refusal, 'no parts');
+      assert.throws(() => decodeSessionMessage(changed(0, (bytes[0] ?? 0) | 64)), refusal, 'not compressed');
       assert.throws(() => decodeSessionMessage(bytes.subarray(0, 6)), { code: 'out_of_bounds' });
       if (message.kind === 'close') return;
       assert.throws(() => decodeSessionMessage(concat(bytes, CONTENT)), refusal, 'nothing follows');
@@ -114,6 +137,13 @@ test('why something failed is cut to 1 KiB, between characters', () => {
   assert.throws(() => decodeFailure(Uint8Array.of(1, 2, 0xff)), { code: 'invalid_text' });
 });
 
+test('compressed contents: how long they are, then a frame', () => {
+  const content = encodeCompressed(0x01020304, CONTENT);
+  assert.equal(encodeHex(content), '01020304aabb');
+  assert.deepEqual(decodeCompressed(content), { length: 0x01020304, frame: CONTENT });
+  assert.throws(() => decodeCompressed(content.subarray(0, 3)), { code: 'out_of_bounds' });
+});
+
 test('counts, and what an item costs', () => {
   assert.equal(decodeCount(encodeCount(2 ** 32 - 1)), 2 ** 32 - 1);
   assert.throws(() => decodeCount(CONTENT), { code: 'out_of_bounds' });
@@ -123,13 +153,22 @@ test('counts, and what an item costs', () => {
 
 test('hellos; what follows is for later versions', () => {
   const session = new Uint8Array(16).fill(9);
-  const client = encodeClientHello({ received: 1, session });
-  assert.equal(encodeHex(client), `010000000000000001${'09'.repeat(16)}`);
-  assert.deepEqual(decodeClientHello(concat(client, CONTENT)), { received: 1, session });
-  for (const resumed of [true, false]) {
-    const server = encodeServerHello({ received: 1, session, resumed });
-    assert.deepEqual(decodeServerHello(concat(server, CONTENT)), { received: 1, session, resumed });
+  for (const readsCompressed of [false, true]) {
+    const hello = { received: 1, session, readsCompressed };
+    const client = encodeClientHello(hello);
+    const flags = readsCompressed ? '01' : '00';
+    assert.equal(encodeHex(client), `010000000000000001${'09'.repeat(16)}${flags}`);
+    assert.deepEqual(decodeClientHello(concat(client, CONTENT)), hello);
+    const later = client.with(25, (client[25] ?? 0) | 0xfe);
+    assert.deepEqual(decodeClientHello(later), hello, 'other flags are for later versions');
+    for (const resumed of [true, false]) {
+      const server = encodeServerHello({ ...hello, resumed });
+      assert.equal(encodeHex(server), `${encodeHex(client)}${resumed ? '01' : '00'}`);
+      assert.deepEqual(decodeServerHello(concat(server, CONTENT)), { ...hello, resumed });
+    }
   }
+  const client = encodeClientHello({ received: 1, session, readsCompressed: false });
+  assert.throws(() => decodeClientHello(client.subarray(0, 25)), { code: 'out_of_bounds' });
   assert.throws(() => decodeServerHello(client), { code: 'out_of_bounds' });
   assert.throws(() => decodeClientHello(client.with(0, 2)), refusal);
 });
