@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { createApp } from '../../src/app/app.ts';
+import { createClient } from '../../src/app/typed-client.ts';
 import { StatusError } from '../../src/errors.ts';
 import { Identity } from '../../src/keys/identity.ts';
-import { SessionClient } from '../../src/session/client.ts';
+import { type RequestOptions, SessionClient } from '../../src/session/client.ts';
 import { Journal } from '../support/journal.ts';
 import { until } from '../support/lookup.ts';
 import {
@@ -162,6 +163,22 @@ describe('both ways', () => {
     }
     for await (const sum of client.stream('/sum', source())) answered.add(sum as number);
     assert.equal(answered.entries.at(-1), 5050);
+  });
+
+  test('by a client that knows the routes: what they take and give is for the compiler to check', async (t) => {
+    const app = createApp()
+      .on('/next/:number', (ctx) => Number(ctx.params.number) + 1)
+      .on('/twice', async function* () {
+        yield* ['one', 'two'];
+      });
+    const typed = createClient<typeof app, RequestOptions>(await connected(t, await serving(t, app)));
+    const next: number = await typed.request('/next/41', undefined, { once: true });
+    assert.equal(next, 42);
+    const words: string[] = [];
+    for await (const word of typed.stream('/twice')) words.push(word);
+    assert.deepEqual(words, ['one', 'two']);
+    // @ts-expect-error: there is no such route
+    await assert.rejects(typed.request('/last/41'), { status: 404 });
   });
 
   test('a slow reader of a stream slows its source, and nobody else', async (t) => {
