@@ -15,6 +15,20 @@ export function oneLine(text: unknown): string {
   return printable(text).replaceAll('\n', ' ');
 }
 
+/** What was typed after the program's name, or how it is to be called. */
+export function argumentsFor(usage: string, least: number): readonly string[] {
+  const given = process.argv.slice(2);
+  if (given.length >= least) return given;
+  console.error(`Usage: ${usage}`);
+  process.exit(2);
+}
+
+/** A sentence in place of a stack, for whoever is at a terminal. */
+export function orLeave(error: Error): never {
+  console.error(oneLine(error.message));
+  process.exit(1);
+}
+
 /** The identity in a file, which is made the first time. */
 export async function identityIn(file: string): Promise<Identity> {
   try {

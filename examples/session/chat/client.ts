@@ -8,16 +8,17 @@
 
 import { createInterface } from 'node:readline';
 import { SessionClient } from 'sotto/session';
-import { identityIn, oneLine } from '../terminal.ts';
+import { argumentsFor, identityIn, oneLine, orLeave } from '../terminal.ts';
 
 interface Speaker {
   readonly name: string;
   readonly isProved: boolean;
 }
 
-const [url = '', serverKey = '', name = '', keyFile] = process.argv.slice(2);
+const USAGE = 'chat/client.ts URL SERVER_KEY NAME [KEY FILE], as the server prints it';
+const [url = '', serverKey = '', name = '', keyFile] = argumentsFor(USAGE, 3);
 const proof = keyFile === undefined ? {} : { identity: await identityIn(keyFile) };
-await using client = await SessionClient.connect(url, { serverKey, ...proof });
+await using client = await SessionClient.connect(url, { serverKey, ...proof }).catch(orLeave);
 const input = createInterface({ input: process.stdin });
 const lines = input[Symbol.asyncIterator](); // from now on none is lost
 let room = 'lobby';

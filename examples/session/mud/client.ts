@@ -2,10 +2,10 @@
 
 import { createInterface } from 'node:readline';
 import { SessionClient } from 'sotto/session';
-import { printable } from '../terminal.ts';
+import { argumentsFor, orLeave, printable } from '../terminal.ts';
 
-const [url = '', serverKey = '', name = ''] = process.argv.slice(2);
-await using client = await SessionClient.connect(url, { serverKey });
+const [url = '', serverKey = '', name = ''] = argumentsFor('mud/client.ts URL SERVER_KEY NAME', 3);
+await using client = await SessionClient.connect(url, { serverKey }).catch(orLeave);
 const input = createInterface({ input: process.stdin });
 const lines = input[Symbol.asyncIterator](); // from now on none is lost
 const enter = async (): Promise<void> => print(await client.request('/enter', name));

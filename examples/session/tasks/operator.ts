@@ -8,10 +8,11 @@
 
 import { SottoError } from 'sotto';
 import { SessionClient } from 'sotto/session';
-import { identityIn, oneLine, printable } from '../terminal.ts';
+import { argumentsFor, identityIn, oneLine, orLeave, printable } from '../terminal.ts';
 
-const [url = '', serverKey = '', keyFile = '', task, ...words] = process.argv.slice(2);
-const identity = await identityIn(keyFile);
+const USAGE = 'tasks/operator.ts URL SERVER_KEY KEY_FILE [TASK [NAME=VALUE …]], as the server prints it';
+const [url = '', serverKey = '', keyFile = '', task, ...words] = argumentsFor(USAGE, 3);
+const identity = await identityIn(keyFile).catch(orLeave);
 const stopped = new AbortController();
 process.once('SIGINT', () => stopped.abort());
 
