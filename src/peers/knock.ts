@@ -49,7 +49,9 @@ function replyOf(pipe: Pipe, frame: Bytes, timeout: number): Promise<StpFrame | 
       onData: (chunk) => {
         try {
           const bytes = reader.push(chunk);
-          if (bytes) finish(bytes);
+          if (!bytes) return;
+          finish(bytes);
+          pipe.end();
         } catch {
           pipe.destroy();
         }

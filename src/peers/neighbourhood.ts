@@ -202,7 +202,9 @@ export class Neighbourhood {
     const inner = this.#opened(frame, host);
     const heard = inner ? this.#hear(inner, host, 'tcp') : 'dropped';
     const isAnnounced = inner?.header.namespace === ANNOUNCE_NAMESPACE && inner.header.bye !== true;
-    return { heard, reply: heard === 'heard' && isAnnounced ? this.announcement() : EMPTY };
+    // A hidden node says nothing to whom the group does not know, not even what strangers cannot read.
+    const isAnswered = isAnnounced && (!this.#context.options.hidden || inner !== frame);
+    return { heard, reply: heard === 'heard' && isAnswered ? this.announcement() : EMPTY };
   }
 
   /** Tells a place who is here that multicast does not reach, and hears who is there. Never rejects. */

@@ -704,7 +704,14 @@ export interface Sockets {
   assertNetworks(networks: readonly string[]): void;
   post(
     url: string,
-    request: { body: Bytes; contentType: string; maxAnswer: number; signal: AbortSignal },
+    request: {
+      body: Bytes;
+      contentType: string;
+      maxAnswer: number;
+      signal: AbortSignal;
+      /** Nothing may be answered for long: it is not to keep others waiting. Default false. */
+      isHeld?: boolean;
+    },
   ): Promise<{ status: number; body: Bytes }>;
   /** A WebSocket. `messages` is binary by default. */
   connectChannel(

@@ -224,12 +224,13 @@ export class SessionClient implements AsyncDisposable {
   async #connect(): Promise<void> {
     const { credentials, timeout } = this.#options;
     const name = formatUrl(this.#url);
-    const pipe = await this.#openPipe();
+    const opened = Promise.withResolvers<void>();
+    opened.promise.catch(() => {}); // it may fail before anybody waits
+    const pipe = await this.#openPipe(opened.reject);
     if (this.#closing) return pipe.destroy();
     const { received } = this.#conversation;
     const hello = { received, session: this.#session, readsCompressed: READS_COMPRESSED };
     const handshake = new ClientHandshake(credentials, this.#url.host, hello);
-    const opened = Promise.withResolvers<void>();
     const fail = (error: SottoError): void => {
       opened.reject(error);
       pipe.destroy();
@@ -262,10 +263,10 @@ export class SessionClient implements AsyncDisposable {
     await opened.promise.finally(() => clearTimeout(timer));
   }
 
-  async #openPipe(): Promise<Pipe> {
+  async #openPipe(onUnreachable: (error: SottoError) => void): Promise<Pipe> {
     const limits = { maxMessage: MAX_SESSION_PACKET, timeout: this.#options.timeout };
-    const isHttp = this.#url.scheme.startsWith('http');
-    return isHttp ? httpPipe(this.#url, limits) : sockets.connectChannel(formatUrl(this.#url), limits);
+    if (!this.#url.scheme.startsWith('http')) return sockets.connectChannel(formatUrl(this.#url), limits);
+    return httpPipe(this.#url, { ...limits, onUnreachable });
   }
 
   #begin(

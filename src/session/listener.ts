@@ -114,7 +114,7 @@ function takePosts(url: RoadUrl, mount: HttpMount, door: SessionDoor): SessionLi
     },
     stop: async () => pipes.stop(),
     async close() {
-      pipes.close();
+      await pipes.close();
       await mount.leave();
     },
   };

@@ -71,7 +71,7 @@ export class Requester {
   ): AsyncIterableIterator<unknown, void, void> {
     let stream = 0;
     const values = new Inflow<unknown>(
-      (credit) => this.#sender.send('credit', stream, encodeCount(credit)),
+      (credit) => this.#sender.sendAtOnce('credit', stream, encodeCount(credit)),
       () => this.cancel(stream, new SottoError('aborted', 'The stream was left.')),
     );
     try {
@@ -177,6 +177,7 @@ export class Requester {
     this.#calls.delete(stream);
     call.release();
     call.body?.stop();
+    this.#sender.wake(); // a value of it may wait for room
   }
 
   #newStream(): number {

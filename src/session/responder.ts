@@ -99,7 +99,7 @@ export class Responder {
     // Where it may be a push or a question, both are told: a gap that is none is better than a loss in silence.
     const isPush = beginning ? isOneWay(kind, beginning) : null;
     if (isPush ?? kind === 'data') this.#options.onSkipped(1);
-    if (!isPush) this.#sender.send('error', stream, encodeFailure(error.status, why));
+    if (!isPush) this.#sender.sendAtOnce('error', stream, encodeFailure(error.status, why));
   }
 
   /** So many more items of the answer may be sent. */
@@ -154,7 +154,7 @@ export class Responder {
 
   #bodyOf(stream: number): Inflow<unknown> {
     return new Inflow(
-      (credit) => this.#sender.send('credit', stream, encodeCount(credit)),
+      (credit) => this.#sender.sendAtOnce('credit', stream, encodeCount(credit)),
       () => {}, // the answer ends it
     );
   }
@@ -216,13 +216,14 @@ export class Responder {
     if (oneWay) return this.#options.onSkipped(1);
     this.#refused += 1;
     if (this.#refused > MAX_REFUSED) this.#options.onBroken('too many refusals are not confirmed');
-    else this.#sender.send('error', stream, encodeFailure(STATUS.unavailable, why));
+    else this.#sender.sendAtOnce('error', stream, encodeFailure(STATUS.unavailable, why));
   }
 
   #unserve(stream: number, served: Served): void {
     const gone = new StatusError(STATUS.callerGone, 'The caller is gone.', { code: 'caller_gone' });
     served.cancelled.abort(gone);
     stop(served, gone);
+    this.#sender.wake();
     this.#release(stream);
   }
 

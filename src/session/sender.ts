@@ -20,7 +20,12 @@ export interface SenderOptions {
   readonly maxOutbox: number;
   /** The other end takes too slowly what it is sent: a push is being skipped. */
   readonly onSlow: () => void;
+  /** The other end does what no honest one does: the session is to be closed. */
+  readonly onBroken: (why: string) => void;
 }
+
+/** For what cannot wait, bytes. */
+const SPARE = 1024 * 1024;
 
 interface InTurn {
   readonly compress: boolean;
@@ -113,8 +118,24 @@ export class Sender {
     content: Bytes,
     { compress, isWanted }: InTurn,
   ): Promise<void> {
-    while (this.#isFull) await this.#room.promise;
+    while (this.#isFull && isWanted()) await this.#room.promise;
     if (isWanted()) this.send(kind, stream, content, compress);
+  }
+
+  /**
+   * What cannot wait: it is short, and answers what the other end does. One that goes on and on and confirms nothing is not
+   * honest, and must not fill our memory.
+   */
+  sendAtOnce(kind: 'credit' | 'error', stream: number, content: Bytes): void {
+    this.send(kind, stream, content);
+    const isFlooded = this.#outbox.bytes > 2 * this.#options.maxOutbox + SPARE;
+    if (isFlooded && !this.#ended) this.#options.onBroken('nothing is confirmed');
+  }
+
+  /** Something that waits for room may not be wanted any more. */
+  wake(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
   }
 
   /** Whether a push must be skipped; then it is counted, and told later. */
@@ -129,8 +150,7 @@ export class Sender {
   /** Wakes who waits for room, if there is any; what was skipped is told as soon as that. @returns whether there is. */
   makeRoom(): boolean {
     if (this.#outbox.bytes > this.#options.maxOutbox / 2) return false;
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
+    this.wake();
     if (this.#skipped > 0) {
       this.send('skipped', 0, encodeCount(this.#skipped));
       this.#skipped = 0;

@@ -186,8 +186,10 @@ export class SessionServer implements AsyncDisposable {
       return pipe.destroy();
     }
     let channel: Channel | null = null;
+    let isOver = false; // who may bring several messages at once has one try all the same
     this.#strangers.add(pipe);
     const drop = (reason: string): void => {
+      isOver = true;
       this.#counters.add(reason);
       this.#options.log.debug({ reason, remote: formatAddress(pipe.remote) }, 'a connection was dropped');
       pipe.destroy();
@@ -200,6 +202,7 @@ export class SessionServer implements AsyncDisposable {
     pipe.start({
       onData: (bytes) => {
         if (channel) return channel.take(bytes);
+        if (isOver) return;
         try {
           channel = this.#shake({ pipe, transport, onProved }, bytes);
         } catch (error) {
@@ -208,6 +211,7 @@ export class SessionServer implements AsyncDisposable {
       },
       onDrain: () => {},
       onClose: (why) => {
+        isOver = true;
         onProved();
         this.#connections.giveBack(host);
         channel?.closed(why);
@@ -318,9 +322,9 @@ export class SessionServer implements AsyncDisposable {
   }
 
   #attach(held: Held, channel: Channel, from: Whence, { received, readsCompressed }: ClientHello): void {
+    held.conversation.attach(channel, received, readsCompressed); // first, for it may be refused
     if (held.timer) clearTimeout(held.timer);
     held.timer = null;
-    held.conversation.attach(channel, received, readsCompressed); // first, for it may be refused
     held.session.attach(channel, from);
     const { session } = held;
     this.#emit({ type: held.hasJoined ? 'back' : 'join', session });

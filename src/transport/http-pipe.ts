@@ -34,6 +34,8 @@ const UNAVAILABLE = 503;
 const HOLD = 20_000;
 /** Who has not asked again for so long is gone, ms. */
 const GONE_AFTER = 30_000;
+/** For the last answers of a server that closes, ms. */
+const FAREWELL = 1000;
 /** Of one body, bytes; a message more at the most. */
 export const MAX_BATCH: number = 256 * 1024;
 /** Of messages that have come before their turn, bytes: answers may overtake each other, what is sent cannot. */
@@ -169,8 +171,18 @@ export class HttpPipes {
     this.#isTaking = false;
   }
 
-  close(): void {
-    for (const pipe of this.#pipes.values()) pipe.destroy();
+  /** Ends all; those that have something to say yet are asked for it, or not, within a second. */
+  async close(): Promise<void> {
+    this.#isTaking = false;
+    const all = [...this.#pipes.values()];
+    for (const pipe of all) if (!pipe.isEnding) pipe.destroy();
+    const closed = Promise.all(all.map((pipe) => pipe.closed));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, FAREWELL);
+    });
+    await Promise.race([closed, late]).finally(() => clearTimeout(timer));
+    for (const pipe of all) pipe.destroy();
   }
 
   #open(exchange: HttpExchange): void {
@@ -207,6 +219,7 @@ class ServedPipe implements Pipe {
   #held: { readonly exchange: HttpExchange; readonly timer: ReturnType<typeof setTimeout> } | null = null;
   #goneTimer: ReturnType<typeof setTimeout> | null = null;
   #isFlushing = false;
+  readonly #closing = Promise.withResolvers<void>();
   #isEnding = false;
   #isClosed = false;
 
@@ -215,6 +228,16 @@ class ServedPipe implements Pipe {
     this.#maxMessage = maxMessage;
     this.#onGone = onGone;
     this.#waitForNext();
+  }
+
+  /** Resolves when it is closed. */
+  get closed(): Promise<void> {
+    return this.#closing.promise;
+  }
+
+  /** Whether it is to be closed once all was heard. */
+  get isEnding(): boolean {
+    return this.#isEnding;
   }
 
   get buffered(): number {
@@ -231,7 +254,10 @@ class ServedPipe implements Pipe {
     if (!request) return exchange.answer(BAD_REQUEST);
     const isQuestion = request.messages.length === 0 && head.length === 0;
     // Questions come one after the other: what the last answer brought is confirmed by now, or lost.
-    if (isQuestion) this.#outgoing.repeat();
+    if (isQuestion) {
+      this.#outgoing.repeat();
+      this.#waitForNext();
+    }
     if (isQuestion && !this.#outgoing.isWaiting && !this.#isEnding) return this.#hold(exchange);
     // Soon, so that what is answered at once goes back with this.
     sockets.soon(() => this.#answer(exchange, head));
@@ -261,7 +287,9 @@ class ServedPipe implements Pipe {
     try {
       const request = decodeBatchRequest(body, this.#maxMessage);
       this.#outgoing.confirm(request.received);
-      for (const message of this.#incoming.take(request.messages)) this.#events?.onData(message);
+      for (const message of this.#incoming.take(request.messages)) {
+        if (!this.#isClosed) this.#events?.onData(message);
+      }
       return request;
     } catch (error) {
       this.#close(messageOf(error));
@@ -313,6 +341,7 @@ class ServedPipe implements Pipe {
 
   #waitForNext(): void {
     if (this.#goneTimer) clearTimeout(this.#goneTimer);
+    if (this.#isClosed) return;
     this.#goneTimer = setTimeout(() => this.#close('it does not ask any more'), GONE_AFTER);
     this.#goneTimer.unref?.();
   }
@@ -322,22 +351,24 @@ class ServedPipe implements Pipe {
     this.#isClosed = true;
     if (this.#goneTimer) clearTimeout(this.#goneTimer);
     this.#release();
-    if (this.#goneTimer) clearTimeout(this.#goneTimer);
     this.#onGone();
     this.#events?.onClose(why);
+    this.#closing.resolve();
   }
 }
 
-/**
- * The asking side. It opens with what is sent first.
- *
- * @param timeout for each POST that brings something, ms.
- */
-export function httpPipe(
-  url: RoadUrl,
-  { maxMessage, timeout }: { readonly maxMessage: number; readonly timeout: number },
-): Pipe {
-  return new AskingPipe(url, maxMessage, timeout);
+export interface HttpPipeOptions {
+  /** Bytes of one message. */
+  readonly maxMessage: number;
+  /** For each POST that brings something, ms. */
+  readonly timeout: number;
+  /** The first POST has failed; just before the pipe is closed. */
+  readonly onUnreachable: (error: SottoError) => void;
+}
+
+/** The asking side. It opens with what is sent first. */
+export function httpPipe(url: RoadUrl, options: HttpPipeOptions): Pipe {
+  return new AskingPipe(url, options);
 }
 
 class AskingPipe implements Pipe {
@@ -348,13 +379,15 @@ class AskingPipe implements Pipe {
   readonly #incoming = new Incoming(MAX_EARLY.asked);
   readonly #outgoing = new Outgoing();
   readonly #gone = new AbortController();
+  readonly #onUnreachable: (error: SottoError) => void;
   #id: string | null = null;
   #events: PipeEvents | null = null;
   #isSending = false;
   #isEnding = false;
 
-  constructor(url: RoadUrl, maxMessage: number, timeout: number) {
+  constructor(url: RoadUrl, { maxMessage, timeout, onUnreachable }: HttpPipeOptions) {
     this.#url = formatUrl(url);
+    this.#onUnreachable = onUnreachable;
     this.remote = { host: url.host, port: url.port };
     this.#timeout = timeout;
     this.#maxMessage = maxMessage;
@@ -403,6 +436,7 @@ class AskingPipe implements Pipe {
       if (this.#isEnding) this.destroy();
       else this.#events?.onDrain();
     } catch (error) {
+      if (this.#id === null && error instanceof SottoError) this.#onUnreachable(error);
       this.#close(messageOf(error));
     }
   }
@@ -417,7 +451,7 @@ class AskingPipe implements Pipe {
   /** Asks on and on. Never rejects. */
   async #hear(): Promise<void> {
     try {
-      while (!this.#gone.signal.aborted) this.#deliver(await this.#post(EMPTY, GONE_AFTER));
+      while (!this.#gone.signal.aborted) this.#deliver(await this.#post(EMPTY, GONE_AFTER, true));
     } catch (error) {
       this.#close(messageOf(error));
     }
@@ -430,7 +464,7 @@ class AskingPipe implements Pipe {
   }
 
   /** @throws SottoError `unreachable`. */
-  async #post(batch: Bytes, timeout: number): Promise<Bytes> {
+  async #post(batch: Bytes, timeout: number, isHeld: boolean = false): Promise<Bytes> {
     const body = encodeBatchRequest(this.#incoming.received, batch);
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeout);
@@ -438,7 +472,9 @@ class AskingPipe implements Pipe {
     const url = this.#id === null ? this.#url : `${this.#url}/${this.#id}`;
     const maxAnswer = BATCH_ID_SIZE + 2 * MAX_BATCH;
     try {
-      const answer = await sockets.post(url, { body, contentType: BATCH_CONTENT_TYPE, maxAnswer, signal });
+      const answer = await sockets.post(url, {
+        ...{ body, contentType: BATCH_CONTENT_TYPE, maxAnswer, signal, isHeld },
+      });
       if (answer.status === OK) return answer.body;
       throw new SottoError('unreachable', `${this.#url} answered with status ${answer.status}.`);
     } finally {

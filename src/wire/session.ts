@@ -43,7 +43,7 @@
  * The prologue is "sotto/session/1", then all of that.
  * ```
  *
- * Numbers and ids are big-endian. A kept message is sent again after a cut until a `ping` or `pong` says that it has come.
+ * Of a content in parts all but the last have 65 506 bytes. Numbers and ids are big-endian. A kept message is sent again after a cut until a `ping` or `pong` says that it has come.
  *
  * Source: specs/native.md, section 4, made exact; kinds 6 to 12, the numbers, compression and what goes on
  * after a cut are additions.

@@ -5,6 +5,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket as Stream } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { createApp, Identity } from '../../src/index.ts';
 import { type PeerEvent, type PeerId, PeerNode, type PeerNodeOptions } from '../../src/peers/index.ts';
@@ -381,6 +382,32 @@ describe('connections', { concurrency: 4 }, () => {
     const { packet_timeout: begun = 0, idle_timeout: silent = 0 } = ada.node.counters;
     assert.equal(begun + silent, 20);
     assert.equal(await bea.node.tell('ada', '/echo', 'after'), 'after');
+  });
+
+  test('a hidden node answers no announcement but of its group', async () => {
+    const settings = { udpPort: randomInt(20_000, 30_000), interfaces: ['127.0.0.1'], tcpPort: 0 };
+    const answers: number[] = [];
+    for (const isHidden of [true, false]) {
+      const more = isHidden ? { hidden: true, groupSecret: 'a secret of ours alone' } : {};
+      const identity = Identity.generate();
+      await using node = await PeerNode.start(createApp(), { ...settings, ...more, identity });
+      const { publicKey } = Identity.generate();
+      const header = {
+        namespace: '/sotto/announce',
+        user: 'eve',
+        tcpport: 9,
+        encrypted: false,
+        v: 2,
+        seq: 1,
+      };
+      const id = { id: publicKey.fingerprint, x25519: Buffer.from(publicKey.bytes).toString('hex') };
+      const stream = connect(node.port, '127.0.0.1');
+      stream.write(frameOf(JSON.stringify({ udp_session: 'one', ...header, ...id })));
+      const answer = await buffer(stream);
+      answers.push(answer.length);
+    }
+    assert.equal(answers[0], 0);
+    assert.ok((answers[1] ?? 0) > 0);
   });
 
   test('garbage by TCP ends its own connection alone', async () => {

@@ -192,6 +192,18 @@ describe('handshakes', () => {
     await away.close();
   });
 
+  test('one that counts what never was does not keep its session for ever', async (t) => {
+    const server = await serving(t, echoing(), { resumeWithin: 50 });
+    const own = await RawSession.begun(t, server);
+    const session = own.hello?.session ?? assert.fail();
+    own.webSocket.terminate();
+    await until(() => server.sessions.every(({ isConnected }) => !isConnected));
+    const liar = await RawSession.shaken(t, server, { session, received: 2 ** 40 });
+    liar.say({ kind: 'ping', received: 0 });
+    await liar.closed;
+    await until(() => server.sessions.length === 0);
+  });
+
   test('half ones do not keep a server from closing', async (t) => {
     const server = await serving(t, echoing());
     await RawSession.dial(t, server);

@@ -17,6 +17,7 @@ import {
   presence,
   proxied,
   RawSession,
+  SECRET,
   serving,
   urlOf,
 } from '../support/session.ts';
@@ -97,7 +98,9 @@ describe('who is there', () => {
     const server = await serving(t, echoing());
     const url = urlOf(server);
     await server.close();
-    await assert.rejects(SessionClient.connect(url, { secret: new Uint8Array(32) }), { code: 'unreachable' });
+    for (const each of [url, url.replace('ws:', 'http:')]) {
+      await assert.rejects(SessionClient.connect(each, { secret: SECRET }), { code: 'unreachable' });
+    }
   });
 });
 
@@ -362,6 +365,21 @@ describe('the end', () => {
     assert.equal(await answer, 'answered');
     await closed;
     assert.deepEqual(server.sessions, []);
+  });
+
+  test('by the server, over HTTP too: what was not answered fails at once', async (t) => {
+    let isAsked = false;
+    const app = createApp().on('/never', () => {
+      isAsked = true;
+      return never();
+    });
+    const server = await serving(t, app, { listen: 'http://127.0.0.1:0' });
+    const client = await connected(t, server);
+    const asked = client.request('/never');
+    asked.catch(() => {});
+    await until(() => isAsked);
+    await server.close({ timeout: 0 });
+    await assert.rejects(asked, { code: 'unreachable' });
   });
 
   test('by the server, of one session: the client is of no more use', async (t) => {

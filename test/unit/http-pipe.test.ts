@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import type { SottoError } from '../../src/errors.ts';
 import type { HttpExchange, Pipe } from '../../src/platform/types.ts';
 import { HttpMount } from '../../src/transport/http-mount.ts';
 import { HttpPipes, httpPipe } from '../../src/transport/http-pipe.ts';
@@ -25,13 +26,17 @@ class Desk {
   readonly heard = new Journal<string>();
   readonly #takers = new Map<string, (exchange: HttpExchange) => void>();
 
-  constructor() {
+  /** @param onMessage called before each is noted. */
+  constructor(onMessage: (pipe: Pipe) => void = () => {}) {
     const pipes = new HttpPipes(
       { maxMessage: 1000, maxPipes: 2, newId: () => ID },
       (pipe) => {
         this.pipes.push(pipe);
         pipe.start({
-          onData: (message) => this.heard.add(new TextDecoder().decode(message)),
+          onData: (message) => {
+            onMessage(pipe);
+            this.heard.add(new TextDecoder().decode(message));
+          },
           onDrain() {},
           onClose: (why) => this.heard.add(`closed ${why}`),
         });
@@ -122,6 +127,13 @@ describe('the serving side', () => {
     }
   });
 
+  test('whoever gets the first message may end it; nothing more of the same POST is handed on', async () => {
+    const desk = new Desk((pipe) => pipe.destroy());
+    const batch = encodeBatch([message(0, 'one'), message(1, 'two')]);
+    const { status } = await desk.post(PATH, encodeBatchRequest(0, batch));
+    assert.deepEqual([status, desk.heard.entries], [200, ['closed null', 'one']]);
+  });
+
   test('property: arbitrary bodies never throw', async () => {
     const bodies = fc.uint8Array({ maxLength: 60 });
     await fc.assert(
@@ -153,11 +165,11 @@ describe('both sides', () => {
     };
     await mount.listen({ host: '127.0.0.1', port: 0, reusePort: false, limits, onDrop() {} });
     t.after(async () => {
-      pipes.close();
+      await pipes.close();
       await mount.leave();
     });
     const url = parseUrl(`http://127.0.0.1:${mount.port}${PATH}`);
-    const near = httpPipe(url, { maxMessage: 65_535, timeout: 5000 });
+    const near = httpPipe(url, { maxMessage: 65_535, timeout: 5000, onUnreachable: assert.fail });
     near.start({
       onData: (bytes) => back.add(`${bytes[0]} ${bytes.length}`),
       onDrain() {},
@@ -176,9 +188,13 @@ describe('both sides', () => {
 
   test('nobody there: it is closed, and says why', async () => {
     const closed = Promise.withResolvers<string | null>();
-    const pipe = httpPipe(parseUrl('http://127.0.0.1:1/session'), { maxMessage: 10, timeout: 5000 });
+    const codes: string[] = [];
+    const onUnreachable = ({ code }: SottoError): void => void codes.push(code);
+    const url = parseUrl('http://127.0.0.1:1/session');
+    const pipe = httpPipe(url, { maxMessage: 10, timeout: 5000, onUnreachable });
     pipe.start({ onData() {}, onDrain() {}, onClose: closed.resolve });
     pipe.send([TEXT.encode('x')]);
     assert.match((await closed.promise) ?? '', /cannot be reached|ECONNREFUSED/);
+    assert.deepEqual(codes, ['unreachable']);
   });
 });

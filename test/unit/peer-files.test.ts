@@ -195,6 +195,7 @@ class RawSender {
   /** What was heard last, and how much of it is stored. */
   last: FileStreamMessage | null = null;
   have = 0;
+  isClosed = false;
 
   static async agree(receiver: FileReceiver, offer: { id: string; size: number }): Promise<RawSender> {
     const end = new FileStreamEnd();
@@ -229,7 +230,10 @@ class RawSender {
         this.#heard.push(this.last);
       },
       onDrain() {},
-      onClose: () => void this.#heard.push(null),
+      onClose: () => {
+        this.isClosed = true;
+        this.#heard.push(null);
+      },
     });
     this.sendRaw(encodeStreamOpening(keys.id));
   }
@@ -529,6 +533,7 @@ describe('refused', () => {
     await until(() => receiver.current.length === 1 && third.have === 35);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     assert.deepEqual(await on('done', { transfer: third.transfer, sha256 }), { size: 35 });
+    await until(() => third.isClosed); // it is of no more use, and keeps no place
     assert.deepEqual(received, [join(to, 'x')]);
   });
 

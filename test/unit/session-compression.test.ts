@@ -11,7 +11,13 @@ import { zstd as webZstd } from '../../src/platform/web/zstd.ts';
 import { STATUS } from '../../src/sealed/status.ts';
 import { compressed, decompressed } from '../../src/session/compression.ts';
 import { encodeRoutedRequest } from '../../src/wire/routed.ts';
-import { decodeFailure, encodeCompressed, type KeptKind, type KeptMessage } from '../../src/wire/session.ts';
+import {
+  decodeFailure,
+  encodeCompressed,
+  type KeptKind,
+  type KeptMessage,
+  MAX_CONTENT,
+} from '../../src/wire/session.ts';
 import { type TestEnd, TestLink, testEnd } from '../support/conversations.ts';
 import { Journal } from '../support/journal.ts';
 
@@ -277,7 +283,7 @@ describe('a bomb', () => {
 
   test('parts of one message are all compressed, or none is', () => {
     const { conversation, broken } = testEnd('server');
-    const part = { kind: 'data', stream: 1, content: new Uint8Array(10) } as const;
+    const part = { kind: 'data', stream: 1, content: new Uint8Array(MAX_CONTENT) } as const;
     conversation.take({ ...part, number: 0, more: true, compressed: true });
     conversation.take({ ...part, number: 1, more: false, compressed: false });
     assert.deepEqual(broken, ['invalid_message']);

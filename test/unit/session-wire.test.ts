@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Bytes, concat } from '../../src/bytes/bytes.ts';
 import { decodeHex, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
+import { Assembly } from '../../src/session/assembly.ts';
+import { Sender } from '../../src/session/sender.ts';
 import {
   costOfItem,
   decodeClientHello,
@@ -22,6 +24,7 @@ import {
   encodePassing,
   encodeServerHello,
   type KeptKind,
+  type KeptMessage,
   MAX_CONTENT,
   type PassingMessage,
   prologueOf,
@@ -186,4 +189,49 @@ test('greetings', () => {
     assert.throws(() => decodeGreeting(decodeHex(hex)));
   }
   assert.throws(() => encodeGreeting('IK', 'x'.repeat(256)), 'a name over 255 bytes');
+});
+
+describe('parts', () => {
+  const part = (length: number, more: boolean, number = 0): KeptMessage => ({
+    ...{ kind: 'data', stream: 1, number, more, compressed: false },
+    content: new Uint8Array(length),
+  });
+
+  test('are put together, and none but the last may be short: else there could be ever more of them', () => {
+    const assembly = new Assembly(2 * MAX_CONTENT);
+    assert.equal(assembly.take(part(MAX_CONTENT, true)), null);
+    const whole = assembly.take(part(7, false, 1));
+    assert.deepEqual([whole?.content.length, whole?.isTooLong], [MAX_CONTENT + 7, false]);
+    for (const length of [0, 1, MAX_CONTENT - 1]) {
+      const again = new Assembly(2 * MAX_CONTENT);
+      assert.throws(() => again.take(part(length, true)), { code: 'invalid_message' });
+    }
+  });
+});
+
+describe('what waits for room', () => {
+  test('is let go where it is not wanted any more; what cannot wait has an end', async () => {
+    const broken: string[] = [];
+    const options = {
+      maxMessage: 1000,
+      maxOutbox: 100,
+      onSlow() {},
+      onBroken: (why: string) => broken.push(why),
+    };
+    const sender = new Sender(options);
+    sender.send('data', 2, new Uint8Array(200));
+    let isWanted = true;
+    const waiting = sender.sendInTurn('data', 4, new Uint8Array(200), {
+      compress: false,
+      isWanted: () => isWanted,
+    });
+    isWanted = false;
+    sender.wake();
+    await waiting;
+    assert.ok(sender.unconfirmed < 300, 'it was not sent');
+    for (let count = 0; count < 100_000 && broken.length === 0; count++) {
+      sender.sendAtOnce('credit', 1, new Uint8Array(4));
+    }
+    assert.deepEqual(broken, ['nothing is confirmed']);
+  });
 });

@@ -75,6 +75,12 @@ export class IncomingStream implements PipeEvents {
     this.#pipe.end();
   }
 
+  /** All has come: there is nothing more to say. */
+  close(): void {
+    this.#isOpen = false;
+    this.#pipe.end();
+  }
+
   #take(record: Bytes): void {
     const message = decodeFileStreamMessage(this.#options.keys.opening.open(record));
     if (message.type !== 'data') return;

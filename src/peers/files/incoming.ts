@@ -83,6 +83,7 @@ export class IncomingFile {
     before?.end(outOfStep('Another transfer of this file has begun.'));
     await before?.settled; // what a cut has left is not sent again
     return this.#inTurn(async () => {
+      this.#transfer?.stream?.end(outOfStep('Another transfer of this file has begun.')); // of an offer beside this one
       if (anew || this.#file.length > this.offer.size) await this.#file.clear();
       const id = primitives.randomBytes(TRANSFER_SIZE);
       const end = new FileStreamEnd();
@@ -133,6 +134,7 @@ export class IncomingFile {
         throw damaged();
       }
       this.#kept = await this.#keep();
+      this.#transfer?.stream?.close();
       return this.#kept;
     });
   }

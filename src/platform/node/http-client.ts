@@ -21,17 +21,20 @@ const packets = new Agent({
   connect: { timeout: CONNECT_TIMEOUT },
 });
 
+// Each holds a connection of its own, for as long as it waits.
+const held = new Agent({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT, connect: { timeout: CONNECT_TIMEOUT } });
+
 // Deliveries to many urls; how many at one time to each is decided by whoever delivers.
 const STREAMS = { connections: 128, keepAliveTimeout: KEEP_ALIVE_TIMEOUT };
 const streams = new Agent({ ...STREAMS, connect: { timeout: CONNECT_TIMEOUT } });
 /** By what they allow: a connection that one may use must not be there for another. */
 const guarded = new Map<string, Agent>();
 
-export const post: Sockets['post'] = async (url, { body, contentType, maxAnswer, signal }) => {
+export const post: Sockets['post'] = async (url, { body, contentType, maxAnswer, signal, isHeld }) => {
   const headers = { 'content-type': contentType };
   const { status, body: answer } = await exchange(
     url,
-    { method: 'POST', body, headers, dispatcher: packets, signal },
+    { method: 'POST', body, headers, dispatcher: isHeld ? held : packets, signal },
     { maxAnswer },
   );
   return { status, body: answer };
