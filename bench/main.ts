@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- request|lookup|pubsub|peers [MB]]`: ratios in one run, each against a named reference. Of pubsub one part alone:
+ * `npm run bench [-- request|session|lookup|pubsub|peers [MB]]`: ratios in one run, each against a named reference. Of pubsub one part alone:
  * `pubsub-topics`, `pubsub-fan-out [SUBSCRIBERS]`, `pubsub-webhooks`; and by that name only `pubsub-large [5G]`.
  */
 
@@ -10,6 +10,7 @@ import { benchLarge } from './large.ts';
 import { benchLookup } from './lookup.ts';
 import { benchNetwork } from './network.ts';
 import { benchPeerFiles } from './peer-files.ts';
+import { benchSession } from './session.ts';
 import { benchTopics } from './topics.ts';
 import { benchWebhooks } from './webhooks.ts';
 
@@ -22,6 +23,7 @@ if (isWanted('request', 'request')) {
   benchCodec();
   await benchNetwork();
 }
+if (isWanted('session', 'session')) await benchSession();
 if (isWanted('lookup', 'lookup')) await benchLookup();
 if (isWanted('pubsub', 'pubsub-topics')) benchTopics();
 if (isWanted('pubsub', 'pubsub-fan-out')) await benchFanOut(option);
