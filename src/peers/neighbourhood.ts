@@ -11,6 +11,7 @@ import type { GroupSeal } from '../envelope/group.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { DatagramSender, InterfaceAddress, MulticastSocket, SocketAddress } from '../platform/types.ts';
 import type { Counters } from '../sealed/counters.ts';
+import type { Events } from '../sealed/events.ts';
 import { RateLimiter } from '../transport/rate-limiter.ts';
 import { limitedHost } from '../transport/url.ts';
 import { DOCTOR_NAMESPACE } from '../wire/peers-doctor.ts';
@@ -22,12 +23,11 @@ import {
   PEER_QUESTION,
   type StpFrame,
 } from '../wire/stp.ts';
-import type { PeerEvents } from './events.ts';
 import { knock } from './knock.ts';
 import { DEFAULTS, type ResolvedPeerNodeOptions } from './options.ts';
 import { ANNOUNCE_NAMESPACE, GROUP_NAMESPACE, type OwnFrames } from './own-frames.ts';
 import { type Place, placeIn } from './peer.ts';
-import type { DropReason, PeerRoad, Probe } from './peer-event.ts';
+import type { DropReason, PeerEvent, PeerRoad, Probe } from './peer-event.ts';
 import type { PeerProof, PeerTable } from './peer-table.ts';
 import { Seen } from './seen.ts';
 
@@ -36,7 +36,7 @@ export interface NeighbourhoodOptions {
   readonly table: PeerTable;
   readonly frames: OwnFrames;
   readonly seal: GroupSeal | null;
-  readonly events: PeerEvents;
+  readonly events: Events<PeerEvent>;
   readonly counters: Counters;
   /** A sealed question to a place; what the answer proves. Rejects where none comes. */
   readonly ask: (probe: Probe) => Promise<PeerProof>;

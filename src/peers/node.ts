@@ -7,6 +7,7 @@ import { GroupSeal } from '../envelope/group.ts';
 import { SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
+import { Events } from '../sealed/events.ts';
 import type { Arrival } from '../transport/transport.ts';
 import { hostIn } from '../transport/url.ts';
 import { DOCTOR_NAMESPACE } from '../wire/peers-doctor.ts';
@@ -14,7 +15,6 @@ import { encodeStpBody, type StpFrame } from '../wire/stp.ts';
 import { Publication } from './dns-sd/publication.ts';
 import { DoctorDesk } from './doctor/desk.ts';
 import { Door } from './door.ts';
-import { PeerEvents } from './events.ts';
 import { FileReceiver } from './files/receiver.ts';
 import { FileSender, type SendFileOptions, type SentFile } from './files/sender.ts';
 import { HELLO_ROUTE, ownHello, proofIn } from './hello.ts';
@@ -58,7 +58,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #table: PeerTable;
   readonly #frames: OwnFrames;
   readonly #seal: GroupSeal | null;
-  readonly #events: PeerEvents;
+  readonly #events: Events<PeerEvent>;
   readonly #messages: Messages;
   readonly #plain: PlainMessages;
   readonly #files: FileReceiver | null;
@@ -93,7 +93,7 @@ export class PeerNode implements AsyncDisposable {
     const { identity, log, legacy, group, udpPort, groupSecret, ttl, timeout, outboxFile } = options;
     this.#options = options;
     this.#pins = pins;
-    this.#events = new PeerEvents(log);
+    this.#events = new Events(log);
     this.#seal = groupSecret === undefined ? null : new GroupSeal(groupSecret, { group, port: udpPort });
     const legacyKey = legacy ? LegacyNodeKey.generate() : null;
     this.#frames = new OwnFrames({

@@ -4,6 +4,7 @@ import { type App, createApp, type Handler, type RouteOptions } from '../app/app
 import type { RekeyingTransport } from '../envelope/rekey.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
+import { Events } from '../sealed/events.ts';
 import { ServerClock } from '../sealed/server-clock.ts';
 import { STATUS } from '../sealed/status.ts';
 import { backoffDelay } from '../transport/backoff.ts';
@@ -56,7 +57,7 @@ export class SessionClient implements AsyncDisposable {
   readonly #options: ResolvedClient;
   readonly #app: App;
   readonly #clock = new ServerClock(Date.now);
-  readonly #listeners = new Map<ClientEvent['type'], Set<(event: ClientEvent) => void>>();
+  readonly #events: Events<ClientEvent>;
   #conversation: Conversation;
   #session: Uint8Array = NO_SESSION;
   #id = '';
@@ -89,6 +90,7 @@ export class SessionClient implements AsyncDisposable {
   private constructor(url: RoadUrl, options: ResolvedClient) {
     this.#url = url;
     this.#options = options;
+    this.#events = new Events(options.log);
     this.#app = createApp({ log: options.log });
     this.#conversation = this.#newConversation();
   }
@@ -117,9 +119,7 @@ export class SessionClient implements AsyncDisposable {
       this.#app.on(name, listener as Handler, options);
       return this;
     }
-    const type = name as ClientEvent['type'];
-    const all = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, all.add(listener as (event: ClientEvent) => void));
+    this.#events.on(name as ClientEvent['type'], listener as (event: ClientEvent) => void);
     return this;
   }
 
@@ -195,7 +195,7 @@ export class SessionClient implements AsyncDisposable {
     this.#conversation.end(this.#closing);
     this.#channel?.close(0, 'The client has closed it.');
     this.#channel = null;
-    this.#emit({ type: 'closed', why: 'it was closed here' });
+    this.#events.emit({ type: 'closed', why: 'it was closed here' });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -214,7 +214,7 @@ export class SessionClient implements AsyncDisposable {
       }),
       once: null,
       onSlow: () => {},
-      onSkipped: (missed) => this.#emit({ type: 'gap', missed }),
+      onSkipped: (missed) => this.#events.emit({ type: 'gap', missed }),
       onBroken: (why) => this.#channel?.cut(`broken: ${why}`),
     });
     return conversation;
@@ -286,7 +286,7 @@ export class SessionClient implements AsyncDisposable {
       isHeard = true;
       this.#failures = 0;
       heard.first();
-      this.#emit({ type: 'connected', resumed: hello.resumed });
+      this.#events.emit({ type: 'connected', resumed: hello.resumed });
     };
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
@@ -325,7 +325,7 @@ export class SessionClient implements AsyncDisposable {
     this.#session = NO_SESSION;
     this.#conversation = this.#newConversation();
     lost.end(new SottoError('unreachable', `The session was lost: ${why}.`));
-    this.#emit({ type: 'gap', missed: null });
+    this.#events.emit({ type: 'gap', missed: null });
   }
 
   #closedByServer(status: number, why: string): void {
@@ -334,7 +334,7 @@ export class SessionClient implements AsyncDisposable {
     this.#closing = new SottoError('closed', `The server has closed the session: ${why}`);
     if (this.#timer) clearTimeout(this.#timer);
     this.#conversation.end(this.#closing);
-    this.#emit({ type: 'closed', why });
+    this.#events.emit({ type: 'closed', why });
   }
 
   #cut(channel: Channel, why: string): void {
@@ -342,7 +342,7 @@ export class SessionClient implements AsyncDisposable {
     if (this.#channel !== channel) return;
     this.#channel = null;
     if (this.#closing) return;
-    this.#emit({ type: 'disconnected', why });
+    this.#events.emit({ type: 'disconnected', why });
     this.#connectSoon();
   }
 
@@ -357,16 +357,6 @@ export class SessionClient implements AsyncDisposable {
         if (!this.#closing) this.#connectSoon();
       });
     }, wait);
-  }
-
-  #emit(event: ClientEvent): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#options.log.error({ error }, 'a listener of a session failed');
-      }
-    }
   }
 }
 

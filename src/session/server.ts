@@ -1,11 +1,12 @@
 import { primitives } from '#crypto';
 import { type App, appFrom, type Dispatcher, type Handler } from '../app/app.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
-import { codeOf, messageOf, SottoError } from '../errors.ts';
+import { codeOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { Pipe } from '../platform/types.ts';
 import { errorReplyBytes } from '../sealed/adapter.ts';
 import { Counters } from '../sealed/counters.ts';
+import { Events } from '../sealed/events.ts';
 import { OnceWindow } from '../sealed/once-window.ts';
 import { STATUS } from '../sealed/status.ts';
 import { MemoryOnceStore } from '../sealed/stores/memory.ts';
@@ -73,7 +74,7 @@ export class SessionServer implements AsyncDisposable {
   /** Connections of each host, and sessions of each key, or of each host where there is none. */
   readonly #connections: Tally;
   readonly #owners: Tally;
-  readonly #listeners = new Map<SessionEvent['type'], Set<(event: SessionEvent) => void>>();
+  readonly #events: Events<SessionEvent>;
   /** Connections that have not shown who they are. */
   readonly #strangers = new Set<Pipe>();
   readonly #stopping = new AbortController();
@@ -100,7 +101,10 @@ export class SessionServer implements AsyncDisposable {
   private constructor(app: Dispatcher, options: ResolvedServer) {
     this.#app = app;
     this.#options = options;
-    this.#rooms = new Rooms((room, session, isIn) => this.#emit({ type: 'room', session, room, isIn }));
+    this.#events = new Events(options.log);
+    this.#rooms = new Rooms((room, session, isIn) =>
+      this.#events.emit({ type: 'room', session, room, isIn }),
+    );
     this.#connections = new Tally(options.maxConnectionsPerHost);
     this.#owners = new Tally(options.maxConnectionsPerHost);
     this.#once = new OnceWindow(new MemoryOnceStore(), {
@@ -148,11 +152,7 @@ export class SessionServer implements AsyncDisposable {
     type: Type,
     listener: (event: Extract<SessionEvent, { type: Type }>) => void,
   ): () => void {
-    const all = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, all);
-    const any = listener as (event: SessionEvent) => void;
-    all.add(any);
-    return () => void all.delete(any);
+    return this.#events.on(type, listener);
   }
 
   /** Takes nobody new, lets what is being answered be answered, then ends every session. */
@@ -289,7 +289,7 @@ export class SessionServer implements AsyncDisposable {
       onSlow: () => this.#slow(held),
       onSkipped: (missed) => {
         this.#counters.add('gap');
-        this.#emit({ type: 'gap', session, missed });
+        this.#events.emit({ type: 'gap', session, missed });
       },
       onBroken: (why) => {
         this.#counters.add(`broken_${why}`);
@@ -327,7 +327,7 @@ export class SessionServer implements AsyncDisposable {
     held.timer = null;
     held.session.attach(channel, from);
     const { session } = held;
-    this.#emit({ type: held.hasJoined ? 'back' : 'join', session });
+    this.#events.emit({ type: held.hasJoined ? 'back' : 'join', session });
     held.hasJoined = true;
   }
 
@@ -335,7 +335,7 @@ export class SessionServer implements AsyncDisposable {
     held.conversation.detach(channel);
     if (!held.session.detach(channel) || !this.#sessions.has(held.session.id)) return;
     if (why === 'closed' || this.#isClosing || this.#options.resumeWithin === 0) return this.#end(held, why);
-    this.#emit({ type: 'away', session: held.session, why });
+    this.#events.emit({ type: 'away', session: held.session, why });
     held.timer = setTimeout(() => this.#end(held, 'it did not come back'), this.#options.resumeWithin);
     held.timer.unref?.();
   }
@@ -349,7 +349,7 @@ export class SessionServer implements AsyncDisposable {
     if (idle) clearTimeout(idle);
     session.end(why);
     conversation.end(new SottoError('unreachable', `The session is over: ${why}.`));
-    this.#emit({ type: 'leave', session, why });
+    this.#events.emit({ type: 'leave', session, why });
   }
 
   /** By whom and under which name: nobody meets what another has asked. */
@@ -367,16 +367,6 @@ export class SessionServer implements AsyncDisposable {
     if (outcome.state === 'full')
       return errorReplyBytes(STATUS.unavailable, 'Too much is remembered already.');
     return errorReplyBytes(STATUS.outcomeUnknown, 'It was begun, and nobody knows how it ended.');
-  }
-
-  #emit(event: SessionEvent): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#options.log.error({ error, why: messageOf(error) }, 'a listener of sessions failed');
-      }
-    }
   }
 }
 

@@ -1,13 +1,11 @@
-/** Who listens to what happens among the peers. */
+/** Who listens to what happens, by the type of the event. */
 
 import type { Logger } from '../app/message.ts';
-import type { PeerEvent } from './peer-event.ts';
 
-type EventOf<Type extends PeerEvent['type']> = Extract<PeerEvent, { type: Type }>;
 type Listener = (event: never) => void;
 
-export class PeerEvents {
-  readonly #listeners = new Map<PeerEvent['type'], Set<Listener>>();
+export class Events<Event extends { readonly type: string }> {
+  readonly #listeners = new Map<Event['type'], Set<Listener>>();
   readonly #log: Logger;
 
   constructor(log: Logger) {
@@ -15,7 +13,10 @@ export class PeerEvents {
   }
 
   /** @returns what ends it. */
-  on<Type extends PeerEvent['type']>(type: Type, listener: (event: EventOf<Type>) => void): () => void {
+  on<Type extends Event['type']>(
+    type: Type,
+    listener: (event: Extract<Event, { readonly type: Type }>) => void,
+  ): () => void {
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners);
     listeners.add(listener as Listener);
@@ -23,12 +24,13 @@ export class PeerEvents {
   }
 
   /** What a listener throws is logged: it ends nothing. */
-  emit(event: PeerEvent): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) {
+  emit(event: Event): void {
+    const type: Event['type'] = event.type;
+    for (const listener of this.#listeners.get(type) ?? []) {
       try {
         listener(event as never);
       } catch (error) {
-        this.#log.error({ error, event: event.type }, 'a listener failed');
+        this.#log.error({ error, event: type }, 'a listener failed');
       }
     }
   }
