@@ -4,6 +4,7 @@ export {
   type App,
   type AppOptions,
   createApp,
+  type Dispatcher,
   type Handler,
   type Middleware,
   type RouteOptions,

@@ -47,6 +47,8 @@ export interface InboundMessage {
   readonly sender?: Sender | null;
   /** Default `none`. */
   readonly proof?: Proof;
+  /** Nobody but the two ends, or the members of a group, could read it on its way. Default false. */
+  readonly isSealed?: boolean;
   /** Default `local`. */
   readonly protocol?: Protocol;
   /** `udp`, `tcp`, `http`, `ws` … Default `memory`. */

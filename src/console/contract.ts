@@ -123,7 +123,12 @@ export interface TopicMessage {
 
 /** `GET /api/peers`. `POST /api/peers/ID/{trust,untrust,block,unblock,accept,forget}` */
 export interface PeersView {
-  readonly self: { readonly name: string; readonly words: string; readonly id: string; readonly port: number };
+  readonly self: {
+    readonly name: string;
+    readonly words: string;
+    readonly id: string;
+    readonly port: number;
+  };
   readonly isGroupSealed: boolean;
   readonly peers: readonly PeerView[];
   /** Keys that were met, but are not there now. */

@@ -81,6 +81,7 @@ function provenByPeer(message: InboundMessage): InboundMessage {
   return {
     route,
     proof: 'peer',
+    isSealed: true,
     get body() {
       return message.body;
     },

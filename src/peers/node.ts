@@ -1,6 +1,6 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { encodeHex } from '../bytes/text.ts';
 import { GroupSeal } from '../envelope/group.ts';
@@ -75,7 +75,7 @@ export class PeerNode implements AsyncDisposable {
    *
    * @throws SottoError `invalid_option`, `address_in_use`, `listen_failed`, `key_file_invalid`, `key_file_exposed`.
    */
-  static async start(app: App, options: PeerNodeOptions): Promise<PeerNode> {
+  static async start(app: Dispatcher, options: PeerNodeOptions): Promise<PeerNode> {
     const resolved = resolvePeerNode(options, sockets.hostName());
     const { pinFile, log } = resolved;
     const pins = pinFile === undefined ? Pins.memory() : await Pins.load(pinFile, { log });
@@ -89,7 +89,7 @@ export class PeerNode implements AsyncDisposable {
     return node;
   }
 
-  private constructor(app: App, options: ResolvedPeerNodeOptions, pins: Pins) {
+  private constructor(app: Dispatcher, options: ResolvedPeerNodeOptions, pins: Pins) {
     const { identity, log, legacy, group, udpPort, groupSecret, ttl, timeout, outboxFile } = options;
     this.#options = options;
     this.#pins = pins;
@@ -329,14 +329,14 @@ export class PeerNode implements AsyncDisposable {
     const { heard, reply } = this.#neighbourhood.takeByTcp(frame, host);
     if (heard === 'dropped' || reply.length > 0) return reply;
     if (!this.#options.legacy) this.#counters.add('plain_refused');
-    else await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote });
+    else await this.#plain.take({ frame, transport: 'tcp', remote: arrival.remote, isSealed: false });
     return EMPTY;
   }
 
   #takeBroadcast({ frame, remote, isSealed }: Broadcast): void {
     // With a group secret only the group is heard.
     if (this.#seal && !isSealed && !this.#options.legacy) return this.#counters.add('plain_refused');
-    void this.#plain.take({ frame, transport: 'udp', remote });
+    void this.#plain.take({ frame, transport: 'udp', remote, isSealed });
   }
 
   async #tellPlain({ addresses }: Peer, route: string, body: unknown): Promise<undefined> {

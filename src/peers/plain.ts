@@ -1,7 +1,7 @@
 /** Messages that nobody has proved: of originals, and broadcasts of everybody. They reach the app, marked as what they are. */
 
 import { sockets } from '#sockets';
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import { codeOf, messageOf, SottoError } from '../errors.ts';
@@ -19,7 +19,7 @@ import { type LegacyNodeKey, LegacyPeerKey } from './legacy/rsa-oaep.ts';
 import type { Place } from './peer.ts';
 
 interface PlainMessagesOptions {
-  readonly app: App;
+  readonly app: Dispatcher;
   readonly header: (namespace: string) => StpHeader;
   /** Opens what originals seal; null where they are not served. */
   readonly key: LegacyNodeKey | null;
@@ -34,6 +34,8 @@ export interface PlainArrival {
   readonly frame: StpFrame;
   readonly transport: 'udp' | 'tcp';
   readonly remote: string;
+  /** By the group's secret. */
+  readonly isSealed: boolean;
 }
 
 const OWN_ROUTES = '/sotto/';
@@ -46,7 +48,7 @@ export class PlainMessages {
   }
 
   /** Hands a message to the app; an answer has nowhere to go. Never rejects. */
-  async take({ frame, transport, remote }: PlainArrival): Promise<void> {
+  async take({ frame, transport, remote, isSealed }: PlainArrival): Promise<void> {
     const { app, counters, log } = this.#options;
     const { header } = frame;
     const { namespace } = header;
@@ -55,7 +57,8 @@ export class PlainMessages {
       const bytes = header.encrypted ? this.#open(frame.body) : frame.body;
       const body = decodeStpBody(bytes);
       const route = namespace.startsWith('/') ? namespace : `/${namespace}`;
-      const facts = { sender: null, proof: 'none', protocol: 'peers', transport, remote } as const;
+      const road = { protocol: 'peers', transport, remote, isSealed } as const;
+      const facts = { sender: null, proof: 'none', ...road } as const;
       const { status } = await app.dispatch({ route, body, bytes, representation: 'j', ...facts });
       counters.add(status === 0 ? 'plain_handled' : `plain_status_${status}`);
     } catch (error) {

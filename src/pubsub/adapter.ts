@@ -56,6 +56,7 @@ class Inbound implements InboundMessage {
   readonly bytes: Bytes;
   readonly sender: null = null;
   readonly proof: Proof;
+  readonly isSealed: boolean;
   readonly protocol: Protocol = 'pubsub';
   readonly transport: string;
   readonly signal?: AbortSignal;
@@ -66,6 +67,7 @@ class Inbound implements InboundMessage {
     this.route = route;
     this.bytes = bytes;
     this.proof = proof;
+    this.isSealed = proof === 'token';
     this.transport = transport;
     if (signal) this.signal = signal;
     this.#given = representation;

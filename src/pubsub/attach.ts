@@ -1,6 +1,6 @@
 /** Reads a subscription and hands each message to an app. A delivery has no answer: what the app says is only counted. */
 
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import { type InboundMessage, type Logger, OK, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import type { Bytes } from '../bytes/bytes.ts';
@@ -65,7 +65,7 @@ const FAILED = 500;
  * @throws SottoError `invalid_option`; whatever reading the subscription throws.
  */
 export async function attachTo(
-  app: App,
+  app: Dispatcher,
   messages: AsyncIterable<Attachable>,
   options: AttachOptions & AttachContext,
 ): Promise<void> {
@@ -93,14 +93,14 @@ export async function attachTo(
 }
 
 class Attachment {
-  readonly #app: App;
+  readonly #app: Dispatcher;
   readonly #options: AttachOptions & AttachContext;
   readonly #road: Road;
   readonly #maxBody: number;
   readonly #counters: Counters;
   readonly #log: Logger;
 
-  constructor(app: App, options: AttachOptions & AttachContext) {
+  constructor(app: Dispatcher, options: AttachOptions & AttachContext) {
     const { maxBody = MEBIBYTE, representation = 'auto', transport, signal = null } = options;
     assertNumber(maxBody, 'maxBody (bytes)', 0);
     this.#app = app;
@@ -129,7 +129,7 @@ class Attachment {
 
   /** Never rejects. */
   async dispatch(inbound: InboundMessage, message: Attachable): Promise<void> {
-    const handled = (): ReturnType<App['dispatch']> => this.#app.dispatch(inbound);
+    const handled = (): ReturnType<Dispatcher['dispatch']> => this.#app.dispatch(inbound);
     const { status, value } = await (message.trace?.(handled) ?? handled()).catch((error: unknown) => ({
       status: FAILED,
       value: messageOf(error),

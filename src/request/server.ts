@@ -1,4 +1,4 @@
-import type { App } from '../app/app.ts';
+import type { Dispatcher } from '../app/app.ts';
 import { appFrom, type Handler } from '../app/app.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
@@ -42,7 +42,7 @@ export class RequestServer implements AsyncDisposable {
    * @param handler an app, or one function that answers every route.
    * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
    */
-  static async start(handler: App | Handler, options: RequestServerOptions): Promise<RequestServer> {
+  static async start(handler: Dispatcher | Handler, options: RequestServerOptions): Promise<RequestServer> {
     const resolved = resolveServerOptions(options);
     const app = typeof handler === 'function' ? appFrom(handler) : handler;
     const server = new RequestServer(app, resolved);
@@ -61,7 +61,7 @@ export class RequestServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(app: App, options: ResolvedServerOptions) {
+  private constructor(app: Dispatcher, options: ResolvedServerOptions) {
     this.publicKey = options.identity.publicKey;
     this.#sealed = new SealedServer(app, options, this.#counters);
     this.#admission = new Admission(options.limits, {

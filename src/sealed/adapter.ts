@@ -83,6 +83,7 @@ class Inbound implements InboundMessage {
   readonly representation: Representation;
   readonly sender: PublicKey | null;
   readonly proof: 'packet' | 'none';
+  readonly isSealed: true = true;
   readonly #peer: Peer;
 
   constructor(route: string, bytes: Bytes, representation: Representation, peer: Peer) {

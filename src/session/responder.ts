@@ -184,7 +184,7 @@ export class Responder {
     return dispatch({
       ...facts(),
       ...{ route, bytes: body, representation, signal },
-      ...{ proof: 'session', protocol: 'session' },
+      ...{ proof: 'session', protocol: 'session', isSealed: true },
       get body() {
         return flow ?? decodeBody(body, representation);
       },

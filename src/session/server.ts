@@ -1,5 +1,5 @@
 import { primitives } from '#crypto';
-import { type App, appFrom, type Dispatcher, type Handler } from '../app/app.ts';
+import { appFrom, type Dispatcher, type Handler } from '../app/app.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
 import { codeOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
@@ -87,7 +87,7 @@ export class SessionServer implements AsyncDisposable {
    *
    * @throws SottoError `invalid_option`, `invalid_url`, `address_in_use`, `listen_failed`.
    */
-  static async start(handler: App | Handler, options: SessionServerOptions): Promise<SessionServer> {
+  static async start(handler: Dispatcher | Handler, options: SessionServerOptions): Promise<SessionServer> {
     const resolved = await resolveServer(options);
     const app = typeof handler === 'function' ? appFrom(handler) : handler;
     const server = new SessionServer(app, resolved);

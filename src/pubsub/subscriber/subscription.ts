@@ -1,4 +1,4 @@
-import type { App } from '../../app/app.ts';
+import type { Dispatcher } from '../../app/app.ts';
 import type { Counters } from '../../sealed/counters.ts';
 import { type AttachOptions, attachTo } from '../attach.ts';
 import type { TopicSeal } from '../sealed-topics.ts';
@@ -44,7 +44,7 @@ export class Subscription implements AsyncIterable<ReceivedMessage>, AsyncDispos
    *
    * @throws SottoError `invalid_option`.
    */
-  attach(app: App, options: AttachOptions = {}): Promise<void> {
+  attach(app: Dispatcher, options: AttachOptions = {}): Promise<void> {
     const { transport, seal, counters } = this.#options;
     return attachTo(app, this, { transport, seal, counters, ...options });
   }
