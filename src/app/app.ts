@@ -83,6 +83,8 @@ export interface App<Routes = unknown> {
   ): App<Routes & Added<Route, Schema, Returned>>;
   /** Answers one message. Never rejects: what goes wrong is a reply with a status. */
   dispatch(message: InboundMessage): Promise<Reply>;
+  /** The routes as they were declared, in their order. */
+  readonly routes: readonly string[];
   /** Whether the route that fits was declared `once`. */
   isOnce(route: string): boolean;
 }
@@ -127,6 +129,7 @@ class RoutedApp implements App {
   readonly #defaults: Limits;
   readonly #log: Logger;
   readonly #fallback: Entry | null;
+  readonly routes: string[] = [];
   #layers: readonly Middleware[] = [];
   #run: ((call: Call) => Promise<void>) | null = null;
 
@@ -153,6 +156,7 @@ class RoutedApp implements App {
       throw new SottoError('invalid_argument', `The schema of "${route}" must be a Standard Schema.`);
     }
     this.#router.add(route, this.#entry(handler as Handler, options));
+    this.routes.push(route);
     return this;
   }
 

@@ -24,6 +24,8 @@ export interface Context<Params = Readonly<Record<string, string>>, Body = unkno
   /** Who sent it, only ever from cryptographic proof; null for anonymous. */
   readonly sender: Sender | null;
   readonly proof: Proof;
+  /** Nobody but the two ends, or the members of a group, could read it on its way. */
+  readonly isSealed: boolean;
   readonly protocol: Protocol;
   readonly transport: string;
   readonly remote: string | null;
@@ -72,6 +74,9 @@ export class MessageContext implements Context {
   }
   get proof(): Proof {
     return this.#message.proof ?? 'none';
+  }
+  get isSealed(): boolean {
+    return this.#message.isSealed ?? false;
   }
   get protocol(): Protocol {
     return this.#message.protocol ?? 'local';

@@ -1,30 +1,29 @@
 /** `sotto serve` and `sotto up`. */
 
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, Option } from 'commander';
 import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
-import type { PublicKey } from '../keys/public-key.ts';
 import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
 import { demoApp } from '../node/demo.ts';
-import { type Node, serve } from '../node/serve.ts';
-import { stopRequested } from '../node/stop.ts';
-import {
-  assignedAddresses,
-  isWorker,
-  leaveParent,
-  reportListening,
-  startWorkers,
-  type Workers,
-} from '../node/workers.ts';
+import type { Node, ReloadReport } from '../node/node.ts';
+import { serve } from '../node/serve.ts';
+import { stopOrReload, stopRequested } from '../node/stop.ts';
+import { assignedAddresses, isWorker, leaveParent, reportListening, startWorkers } from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
 import { ownIdentity } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
+import { callLine, textOfUp, tryLines } from './up-text.ts';
 
-interface ServeOptions extends OutputOptions {
+interface RunOptions extends OutputOptions {
+  readonly logLevel: LogLevel;
+}
+
+interface ServeOptions extends RunOptions {
   readonly listen?: readonly string[];
   readonly identity?: string;
   readonly payload?: 'routed' | 'raw';
@@ -32,16 +31,16 @@ interface ServeOptions extends OutputOptions {
   readonly onceStore?: string;
   readonly replyFactor?: string;
   readonly workers?: number;
-  readonly logLevel: LogLevel;
 }
 
-interface UpOptions extends OutputOptions {
+interface UpOptions extends RunOptions {
   readonly config?: string;
-  readonly logLevel: LogLevel;
 }
 
-/** Where processes that share a port remember `once` requests, unless told otherwise. */
-const SHARED_ONCE_STORE = 'sqlite:.sotto/once.db' as const;
+/** Reads what is to be served; again where it may have changed. */
+type ReadConfig = () => Promise<NodeConfig>;
+
+const NOTHING_ELSE = { lookup: false, broadcaster: false, sessions: false, peers: false, console: false };
 
 export function addServeCommands(program: Command): void {
   program
@@ -67,8 +66,8 @@ export function addServeCommands(program: Command): void {
     .action(serveModule);
   program
     .command('up')
-    .description('run a whole node; without a config file it serves a demo on this machine alone')
-    .option('--config <file>', 'default sotto.config.json, where there is one')
+    .description('run a whole node; without a config file it serves a demo on this machine')
+    .option('--config <file>', 'default sotto.config.json, where there is one; SIGHUP reads it again')
     .addOption(logLevel())
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  sotto up --config sotto.config.json')
@@ -80,96 +79,120 @@ async function serveModule(module: string, options: ServeOptions): Promise<void>
   const config = parseConfig(
     {
       app: module,
-      ...(listen === undefined ? {} : { listen }),
       ...(identity === undefined ? {} : { identity }),
-      ...(payload === undefined ? {} : { payload }),
-      ...(allow === undefined ? {} : { allow }),
-      ...(onceStore === undefined ? {} : { onceStore }),
-      ...(workers === undefined ? {} : { workers }),
-      ...(replyFactor === undefined ? {} : { limits: { replyFactor: Number(replyFactor) } }),
+      request: {
+        ...(listen === undefined ? {} : { listen }),
+        ...(payload === undefined ? {} : { payload }),
+        ...(allow === undefined ? {} : { allow }),
+        ...(onceStore === undefined ? {} : { onceStore }),
+        ...(workers === undefined ? {} : { workers }),
+        ...(replyFactor === undefined ? {} : { limits: { replyFactor: Number(replyFactor) } }),
+      },
+      ...NOTHING_ELSE,
     },
     'The command line',
   );
-  await run(config, options, process.argv.slice(2));
+  await run(
+    async () => config,
+    options,
+    (node, { json }) => {
+      const command = callLine(node);
+      if (json) return printJson({ addresses: node.addresses, publicKey: node.publicKey, call: command });
+      printLine(`Sotto is up: ${module}.\n`);
+      for (const address of node.addresses) printLine(`  ${address}`);
+      printLine(`\n  public key  ${node.publicKey}\n  in words    ${node.publicKey.words}\n`);
+      printLine(`Ask it from another terminal, in this folder:\n\n  ${command}\n`);
+    },
+  );
 }
 
 async function up(options: UpOptions): Promise<void> {
-  await run(await readConfig(options.config), options, process.argv.slice(2));
+  await run(
+    () => readConfig(options.config),
+    options,
+    (node, { json }) => {
+      const { addresses, publicKey, parts } = node;
+      if (json) return printJson({ addresses, publicKey, call: callLine(node), try: tryLines(node), parts });
+      printLine(textOfUp(node));
+    },
+  );
 }
 
 async function run(
-  config: NodeConfig,
-  options: OutputOptions & { logLevel: LogLevel },
-  args: string[],
+  read: ReadConfig,
+  options: RunOptions,
+  announce: (node: Node, options: OutputOptions) => void,
 ): Promise<void> {
   const log = createLog(options.logLevel);
+  const config = await read();
   if (isWorker()) return runWorker(config, log);
-  const stop = stopRequested(); // before anybody is told that we are up
-  const node = config.workers > 1 ? await runWorkers(config, log, args) : await runNode(config, log);
-  announce(config, node, options);
+  let node: Node | null = null;
+  // Before anybody is told that we are up.
+  const stop = stopOrReload(async () => {
+    if (node) await reload(node, read);
+  });
+  node = await start(config, log);
+  announce(node, options);
   await stop;
   log.info({}, 'closing');
   await node.close();
 }
 
-async function runNode(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
-  const app = config.app === undefined ? demoApp() : await loadApp(config.app);
+async function start(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
   const identity = await ownIdentity(config.identity);
-  const { onceStore = reusePort ? SHARED_ONCE_STORE : 'memory' } = config;
-  return serve(app, { ...config, onceStore }, { identity, log, reusePort });
+  const starting: { node: Node | null } = { node: null };
+  const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
+  const loadApp = async ({ app }: NodeConfig): Promise<App> =>
+    app === undefined ? demoApp(lookup) : importApp(app);
+  const workers: Parameters<typeof serve>[2] = {
+    startWorkers: ({ workers: count, listen }) => {
+      const args = process.argv.slice(2);
+      return startWorkers({ count, script: process.argv[1] ?? '', args, listen, log });
+    },
+  };
+  const node = await serve(await loadApp(config), config, { identity, log, reusePort, loadApp, ...workers });
+  starting.node = node;
+  return node;
 }
 
 async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
   const stop = stopRequested();
-  const node = await runNode({ ...config, listen: [...assignedAddresses()] }, log, true);
+  if (config.request === false) return;
+  const request = { ...config.request, listen: [...assignedAddresses()] };
+  const node = await start({ ...config, ...(NOTHING_ELSE as object), request, bridges: [] }, log, true);
   reportListening(node.addresses);
   await stop;
   await node.close();
   leaveParent();
 }
 
-async function runWorkers(config: NodeConfig, log: Logger, args: string[]): Promise<Node> {
-  const { publicKey } = await ownIdentity(config.identity); // made once, before the workers look for it
-  const workers: Workers = await startWorkers({
-    count: config.workers,
-    script: process.argv[1] ?? '',
-    args,
-    listen: config.listen,
-    log,
-  });
-  const close = (): Promise<void> => workers.close();
-  return { addresses: workers.addresses, publicKey, close, [Symbol.asyncDispose]: close };
+/** What is wrong with the config is said, and nothing changes. */
+async function reload(node: Node, read: ReadConfig): Promise<void> {
+  try {
+    logReport(await node.reload(await read()), node.log);
+  } catch (error) {
+    node.log.error({ why: messageOf(error) }, 'the config was not put in force; all is as it was');
+  }
 }
 
-async function loadApp(module: string): Promise<App> {
+function logReport({ restarted, applied, failed }: ReloadReport, log: Logger): void {
+  log.info({ restarted, applied }, 'the config is in force');
+  for (const { part, why } of failed) log.error({ part, why }, 'a part could not be changed');
+}
+
+/** Anew where its file has changed. */
+async function importApp(module: string): Promise<App> {
   const file = resolve(module);
   let exported: { app?: unknown };
   try {
-    exported = (await import(pathToFileURL(file).href)) as { app?: unknown };
+    const { mtimeMs } = await stat(file);
+    exported = (await import(`${pathToFileURL(file).href}?changed=${mtimeMs}`)) as { app?: unknown };
   } catch (cause) {
     throw new SottoError('invalid_module', `${module} cannot be loaded: ${messageOf(cause)}`, { cause });
   }
   const { app } = exported;
   if (typeof app === 'object' && app !== null && 'dispatch' in app) return app as App;
   throw new SottoError('invalid_module', `${module} must export an app: export const app = createApp()…`);
-}
-
-function announce(config: NodeConfig, node: Node, { json }: OutputOptions): void {
-  const command = callLine(node.addresses[0] ?? '', node.publicKey, config);
-  if (json) return printJson({ addresses: node.addresses, publicKey: node.publicKey, call: command });
-  printLine(`Sotto is up${config.app === undefined ? ' with its demo app' : `: ${config.app}`}.\n`);
-  for (const address of node.addresses) printLine(`  ${address}`);
-  printLine(`\n  public key  ${node.publicKey}\n  in words    ${node.publicKey.words}\n`);
-  printLine(`Ask it from another terminal, in this folder:\n\n  ${command}\n`);
-}
-
-/** A line to paste: by the name that works where this was started. */
-function callLine(address: string, key: PublicKey, { app, payload }: NodeConfig): string {
-  // Started by npm in a checkout, the command is not on everybody's path.
-  const name = process.env.npm_lifecycle_event === undefined ? 'sotto' : './node_modules/.bin/sotto';
-  const reachable = address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
-  const ask = app === undefined ? '/echo "hello there"' : '/ hello';
-  return `${name} call ${reachable} ${ask}${payload === 'raw' ? ' --raw' : ''} --server-key ${key}`;
 }
 
 export function logLevel(): Option {

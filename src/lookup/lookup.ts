@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { App } from '../app/app.ts';
+import type { App, Dispatcher } from '../app/app.ts';
 import type { Context } from '../app/context.ts';
 import type { Reply } from '../app/message.ts';
+import { encodeUtf8 } from '../bytes/text.ts';
 import { StatusError } from '../errors.ts';
 import type { RsaPublicKey } from '../platform/types.ts';
 import { Counters } from '../sealed/counters.ts';
@@ -177,12 +178,26 @@ export class Lookup<Files extends FileDescriptions = FileDescriptions> implement
   async #answer(ctx: Context): Promise<unknown> {
     const fresh = this.#live.freshen();
     if (fresh) await fresh;
-    const { query, schema } = this.#options;
+    const { query, schema, app } = this.#options;
     const { body } = ctx;
+    if (app && typeof body === 'string' && body.startsWith('/')) return this.#route(app, body, ctx);
     if (query === null) return builtInQuery(body, this.#live.tables);
     if (schema === undefined && typeof body !== 'string') throw badRequest('The query must be text.');
     const answer = await query(body, this.#live.current, this.#contextOf(ctx));
     return answer === undefined ? (ctx.reply.value ?? null) : answer;
+  }
+
+  /** A query that is a route of the app: who asks, and how, stays what it was. */
+  async #route(app: Dispatcher, text: string, ctx: Context): Promise<unknown> {
+    const end = text.indexOf(' ');
+    const [route, body] = end < 0 ? [text, ''] : [text.slice(0, end), text.slice(end + 1)];
+    const { sender, proof, protocol, transport, remote, signal, isSealed } = ctx;
+    const facts = { sender, proof, protocol, transport, remote, signal, isSealed };
+    const reply = await app.dispatch({
+      ...{ ...facts, route, body, bytes: encodeUtf8(body), representation: 't' },
+    });
+    ctx.reply.status = reply.status;
+    return reply.value ?? null;
   }
 
   #contextOf(ctx: Context): LookupContext {

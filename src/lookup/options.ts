@@ -1,6 +1,7 @@
 /** Options of the lookup job: units, defaults and ranges, checked once at the door. */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Dispatcher } from '../app/app.ts';
 import type { Context } from '../app/context.ts';
 import { type Logger, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
@@ -49,6 +50,8 @@ export interface LookupOptions<
   readonly files: Files;
   /** Default: the built-in queries, see {@link LookupQuery}. */
   readonly query?: QueryFunction<LookupData<Files>, QueryOf<Schema>>;
+  /** Answers texts that begin with a slash: `/where/drill` is that route, `/echo hello` has a body. Default: they are queries. */
+  readonly app?: Dispatcher;
   /** What a query of one's own may be: any Standard Schema. Default: text. */
   readonly schema?: Schema;
   /** Who may write rows: public keys, or `anyone` who may ask. Default nobody. */
@@ -97,6 +100,7 @@ export interface LookupServerOptions<
 export interface ResolvedLookupOptions {
   readonly files: FileDescriptions;
   readonly query: QueryFunction<Readonly<Record<string, unknown>>, unknown> | null;
+  readonly app: Dispatcher | null;
   readonly schema: StandardSchemaV1 | undefined;
   readonly mayWrite: ReturnType<typeof accessList>;
   readonly maxFileSize: number;
@@ -137,6 +141,7 @@ export function resolveLookup(
   return {
     files,
     query: (query as ResolvedLookupOptions['query'] | undefined) ?? null,
+    app: options.app ?? null,
     schema,
     mayWrite: write === 'anyone' ? () => true : accessList(write),
     maxFileSize,

@@ -3,73 +3,87 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, SottoError } from '../errors.ts';
-import type { SealedLimits } from '../sealed/options.ts';
+import { type Bridge, bridgesSection } from './bridges/config.ts';
+import {
+  type BroadcasterSection,
+  broadcasterSection,
+  type ConsoleSection,
+  consoleSection,
+  type LookupSection,
+  lookupSection,
+  type PeersSection,
+  peersSection,
+  type RequestSection,
+  requestSection,
+  type SessionsSection,
+  sessionsSection,
+} from './sections.ts';
 
-/** The content of `sotto.config.json`, with every default filled in. */
+/** The content of `sotto.config.json`, with every default filled in. A section that is `false` is off. */
 export interface NodeConfig {
-  /** The key file; made where it is missing. Default `.sotto/identity.key`. */
+  readonly $schema?: string | undefined;
+  /** Where the node keeps its key and all that must survive it. Default `.sotto`. */
+  readonly data: string;
+  /** The key file; made where it is missing. Default `identity.key` in the data folder. */
   readonly identity: string;
   /** A module that exports `app`. Default: the demo app. */
   readonly app?: string | undefined;
-  /** Default: UDP and TCP at 127.0.0.1:7878, HTTP and WebSocket at 127.0.0.1:7880. */
-  readonly listen: string[];
-  /** Default `routed`. */
-  readonly payload: 'routed' | 'raw';
-  /** Public keys that may ask. Default: everybody. */
-  readonly allow?: string[] | undefined;
-  /** Where `once` requests are remembered: `memory` (default) or `sqlite:FILE`. */
-  readonly onceStore?: 'memory' | `sqlite:${string}` | undefined;
-  /** Bytes. Default 1232. */
-  readonly maxDatagram?: number | undefined;
-  /** Processes that share the ports. Default 1. */
-  readonly workers: number;
-  /** See {@link SealedLimits}. */
-  readonly limits?: { readonly [Name in keyof SealedLimits]?: number | undefined } | undefined;
+  /** Public keys that alone may reach routes, by route pattern: `{ "/admin/*": ["sotto1…"] }`. Default: nothing is kept back. */
+  readonly access: Record<string, string[]>;
+  readonly request: RequestSection | false;
+  readonly lookup: LookupSection | false;
+  readonly broadcaster: BroadcasterSection | false;
+  readonly sessions: SessionsSection | false;
+  readonly peers: PeersSection | false;
+  readonly console: ConsoleSection | false;
+  /** What is carried from one job to another. Default nothing. */
+  readonly bridges: Bridge[];
 }
 
-export type PartialNodeConfig = Partial<NodeConfig>;
+type Section = 'request' | 'lookup' | 'broadcaster' | 'sessions' | 'peers' | 'console';
 
-const LISTEN = [
-  'udp://127.0.0.1:7878',
-  'tcp://127.0.0.1:7878',
-  'http://127.0.0.1:7880',
-  'ws://127.0.0.1:7880',
-];
-const count = z.int().positive().optional();
+/** As it is written: everything has a default. */
+export type PartialNodeConfig = Partial<Omit<NodeConfig, Section | 'bridges'>> & {
+  readonly [Name in Section]?: Partial<Exclude<NodeConfig[Name], false>> | false;
+} & { readonly bridges?: readonly Partial<Bridge>[] };
 
-const Config: z.ZodType<NodeConfig> = z.strictObject({
-  identity: z.string().default('.sotto/identity.key'),
-  app: z.string().optional(),
-  listen: z.array(z.string()).min(1).default(LISTEN),
-  payload: z.enum(['routed', 'raw']).default('routed'),
-  allow: z.array(z.string()).optional(),
-  onceStore: z.union([z.literal('memory'), z.templateLiteral(['sqlite:', z.string().min(1)])]).optional(),
-  maxDatagram: z.int().min(128).max(65_507).optional(),
-  workers: z.int().min(1).max(256).default(1),
-  limits: z
-    .strictObject({
-      maxPacket: count,
-      maxConnections: count,
-      maxConnectionsPerHost: count,
-      maxInFlightPerConnection: count,
-      idleTimeout: count,
-      packetTimeout: count,
-      rate: z.number().positive().optional(),
-      burst: z.number().positive().optional(),
-      maxInFlight: count,
-      replyFactor: z.number().positive().optional(),
-    })
-    .optional(),
-});
+function switchable<T>(section: z.ZodType<T>): z.ZodType<T | false> {
+  return z.union([z.literal(false), section]).prefault({} as never);
+}
+
+const Config: z.ZodType<Omit<NodeConfig, 'identity'> & { readonly identity?: string | undefined }> = z
+  .strictObject({
+    $schema: z.string().optional(),
+    data: z.string().min(1).default('.sotto').describe('where the node keeps what must survive it'),
+    identity: z.string().min(1).optional().describe('the key file; default identity.key in the data folder'),
+    app: z.string().min(1).optional().describe('a module that exports `app`; default the demo'),
+    access: z
+      .record(z.string().startsWith('/'), z.array(z.string()))
+      .default({})
+      .describe('public keys that alone may reach routes, by route pattern'),
+    request: switchable(requestSection),
+    lookup: switchable(lookupSection),
+    broadcaster: switchable(broadcasterSection),
+    sessions: switchable(sessionsSection),
+    peers: switchable(peersSection),
+    console: switchable(consoleSection),
+    bridges: bridgesSection.default([]),
+  })
+  .describe('What a Sotto node does. A section that is false is off; whatever is left out has a default.');
+
+/** The schema of the file, for editors. */
+export function configSchema(): object {
+  return z.toJSONSchema(Config, { io: 'input' });
+}
 
 /** @throws SottoError `invalid_config` naming every field that is wrong. */
 export function parseConfig(value: unknown, name: string): NodeConfig {
   const result = Config.safeParse(value);
-  if (result.success) return result.data;
-  const reasons = result.error.issues.map((issue) => {
-    const path = issue.path.join('.');
-    return path === '' ? issue.message : `${path}: ${issue.message}`;
-  });
+  if (result.success) {
+    const { data, identity = `${data.replace(/\/$/, '')}/identity.key` } = result.data;
+    return { ...result.data, identity };
+  }
+  const reasons = result.error.issues.flatMap((issue) => reasonsOf(issue, []));
   throw new SottoError('invalid_config', `${name} cannot be used: ${reasons.join('; ')}.`);
 }
 
@@ -79,18 +93,44 @@ export function parseConfig(value: unknown, name: string): NodeConfig {
  * @throws SottoError `invalid_config`.
  */
 export async function readConfig(path: string | undefined): Promise<NodeConfig> {
-  const file = path ?? 'sotto.config.json';
+  const file = path ?? CONFIG_FILE;
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    if (path === undefined) return parseConfig({}, file);
+    if (path === undefined && isMissing(cause)) return parseConfig({}, file);
     throw new SottoError('invalid_config', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
+  return parseConfigText(text, file);
+}
+
+/** @throws SottoError `invalid_config`. */
+export function parseConfigText(text: string, file: string): NodeConfig {
+  let value: unknown;
   try {
-    return parseConfig(JSON.parse(text), file);
+    value = JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof SottoError) throw cause;
     throw new SottoError('invalid_config', `${file} is not JSON: ${messageOf(cause)}`, { cause });
   }
+  return parseConfig(value, file);
+}
+
+export const CONFIG_FILE = 'sotto.config.json';
+
+/** Of alternatives, those that were meant: whatever looks into the value, and not at its kind alone. */
+function reasonsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find((issues) => issues.some(isInside));
+    if (meant) return meant.flatMap((inner) => reasonsOf(inner, path));
+  }
+  return [path.length === 0 ? issue.message : `${path.join('.')}: ${issue.message}`];
+}
+
+function isInside({ path, code }: z.core.$ZodIssue): boolean {
+  return path.length > 0 || code === 'unrecognized_keys';
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }

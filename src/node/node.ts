@@ -5,12 +5,14 @@ import type { Identity } from '../keys/identity.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { LookupServer } from '../lookup/server.ts';
 import type { PeerNode } from '../peers/node.ts';
+import type { AuthConfig } from '../pubsub/authorization/authorization.ts';
 import type { Broadcaster } from '../pubsub/broadcaster/broadcaster.ts';
 import type { DeliveryLog } from '../pubsub/operations/delivery-log.ts';
 import type { SubscriptionStore } from '../pubsub/stores/store.ts';
 import type { RequestServer } from '../request/server.ts';
 import type { SessionServer } from '../session/server.ts';
 import type { NodeConfig, PartialNodeConfig } from './config.ts';
+import type { Taker } from './front.ts';
 import type { PartName, PartStatus } from './part.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -42,6 +44,8 @@ export interface RunningBroadcaster {
   readonly server: Broadcaster;
   readonly store: SubscriptionStore;
   readonly deliveries: DeliveryLog | null;
+  /** What a subscriber of this node needs. */
+  readonly auth: AuthConfig;
 }
 
 /** A running node. */
@@ -56,7 +60,11 @@ export interface Node extends AsyncDisposable {
   readonly parts: readonly PartStatus[];
   readonly running: RunningParts;
   readonly traffic: Traffic;
+  /** As they were declared: `/where/:thing`. */
+  readonly routes: readonly string[];
   readonly log: Logger;
+  /** Takes messages in place of the app. @returns what ends it. */
+  take(taker: Taker): () => void;
   /**
    * Puts a changed config in force: only parts whose own section has changed are started anew, or changed while they run.
    *

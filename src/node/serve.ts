@@ -1,22 +1,18 @@
 import type { App } from '../app/app.ts';
-import type { Logger } from '../app/message.ts';
-import { messageOf, SottoError } from '../errors.ts';
-import { accessList } from '../keys/access-list.ts';
+import { type Logger, SILENT } from '../app/message.ts';
+import { SottoError } from '../errors.ts';
 import { Identity } from '../keys/identity.ts';
 import type { PublicKey } from '../keys/public-key.ts';
-import type { RequestServerOptions } from '../request/options.ts';
-import { RequestServer } from '../request/server.ts';
-import type { OnceWindowOptions, SealedLimits } from '../sealed/options.ts';
+import { Events } from '../sealed/events.ts';
+import { accessOf } from './access.ts';
 import { type NodeConfig, type PartialNodeConfig, parseConfig } from './config.ts';
-
-/** A running node. */
-export interface Node extends AsyncDisposable {
-  /** Where it listens, with the ports it really got. */
-  readonly addresses: readonly string[];
-  readonly publicKey: PublicKey;
-  /** Takes nothing new, finishes what is in flight, closes every socket. */
-  close(): Promise<void>;
-}
+import { makeDataFolder } from './data-folder.ts';
+import { Front, type Taker } from './front.ts';
+import type { Node, NodeEvent, ReloadReport, RunningParts } from './node.ts';
+import type { PartStatus } from './part.ts';
+import type { RequestPartOptions } from './parts/request.ts';
+import { Parts } from './parts.ts';
+import { Traffic } from './traffic.ts';
 
 /** What a file cannot say. */
 export interface ServeExtras {
@@ -24,21 +20,29 @@ export interface ServeExtras {
   readonly identity?: Identity;
   readonly passphrase?: string;
   readonly log?: Logger;
-  /** Other processes share the ports. Default false. */
+  /** Other processes share the ports of requests. Default false. */
   readonly reusePort?: boolean;
+  /** Starts the processes of `request.workers`. Default: there can be none. */
+  readonly startWorkers?: NonNullable<RequestPartOptions['startWorkers']>;
+  /** Gives the app of a config that is reloaded. Default: the app stays. */
+  readonly loadApp?: (config: NodeConfig, node: Node) => Promise<App>;
 }
 
 /**
- * Serves an app by everything that `config` turns on: what `sotto up` does.
+ * Serves an app by everything that `config` turns on: what `sotto up` does. A part that cannot be started says so in
+ * `node.parts`, and takes none of the others along; it is tried again by and by.
  *
- * @param config the content of a `sotto.config.json`, in part or whole.
- * @throws SottoError `invalid_config`, and whatever the parts throw when they start.
+ * @param config the content of a `sotto.config.json`, in part or whole; a section that is `false` is off.
+ * @throws SottoError `invalid_config`, what a key file says, and, where no part could be started, what the first one says.
  *
  * @example
  * ```ts
  * import { createApp, serve } from 'sotto';
  * const app = createApp().on('/echo', (ctx) => ctx.body);
- * const node = await serve(app, { listen: ['udp://127.0.0.1:0'] });
+ * const node = await serve(app, {
+ *   request: { listen: ['udp://127.0.0.1:0'] },
+ *   ...{ lookup: false, broadcaster: false, sessions: false, peers: false, console: false },
+ * });
  * console.log(node.addresses);
  * await node.close();
  * ```
@@ -50,15 +54,10 @@ export async function serve(
 ): Promise<Node> {
   const resolved = parseConfig(config, 'The config');
   const identity = extras.identity ?? (await loadOrMakeIdentity(resolved.identity, extras));
-  const server = await RequestServer.start(app, serverOptions(resolved, identity, extras));
-  return {
-    publicKey: server.publicKey,
-    get addresses() {
-      return server.addresses;
-    },
-    close: () => server.close(),
-    [Symbol.asyncDispose]: () => server.close(),
-  };
+  await makeDataFolder(resolved.data);
+  const node = new SottoNode(app, resolved, identity, extras);
+  await node.start();
+  return node;
 }
 
 /** The identity in a file; a new one where there is no file. */
@@ -78,30 +77,107 @@ export async function loadOrMakeIdentity(
   return identity;
 }
 
-function serverOptions(config: NodeConfig, identity: Identity, extras: ServeExtras): RequestServerOptions {
-  const { payload, listen, maxDatagram, limits, onceStore, allow } = config;
-  const onceWindow: OnceWindowOptions = onceStore === undefined ? {} : { store: onceStore };
-  return {
-    identity,
-    listen,
-    payload,
-    onceWindow,
-    ...(maxDatagram === undefined ? {} : { maxDatagram }),
-    ...(limits === undefined ? {} : { limits: definedOf(limits) }),
-    ...(allow === undefined ? {} : { allow: allowList(allow) }),
-    ...(extras.log === undefined ? {} : { log: extras.log }),
-    ...(extras.reusePort === undefined ? {} : { reusePort: extras.reusePort }),
-  };
-}
+class SottoNode implements Node {
+  readonly identity: Identity;
+  readonly startedAt: number = Date.now();
+  readonly traffic: Traffic = new Traffic();
+  readonly log: Logger;
+  readonly #extras: ServeExtras;
+  readonly #front: Front;
+  readonly #parts: Parts;
+  readonly #events: Events<NodeEvent>;
+  #app: App;
+  #config: NodeConfig;
+  /** Reloads take their turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | null = null;
 
-function allowList(keys: readonly string[]): (key: PublicKey | null) => boolean {
-  try {
-    return accessList(keys);
-  } catch (cause) {
-    throw new SottoError('invalid_config', `allow: ${messageOf(cause)}`, { cause });
+  constructor(app: App, config: NodeConfig, identity: Identity, extras: ServeExtras) {
+    const { log = SILENT, reusePort = false, startWorkers = null } = extras;
+    this.identity = identity;
+    this.log = log;
+    this.#extras = extras;
+    this.#app = app;
+    this.#config = config;
+    this.#events = new Events(log);
+    this.#front = new Front(app, accessOf(config.access));
+    this.#parts = new Parts({
+      ...{ node: this, app: this.traffic.watch(this.#front), identity, log, reusePort, startWorkers },
+      onStatus: (status) => this.#events.emit({ type: 'part', status }),
+    });
   }
-}
 
-function definedOf(limits: NonNullable<NodeConfig['limits']>): Partial<SealedLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+  get publicKey(): PublicKey {
+    return this.identity.publicKey;
+  }
+
+  get config(): NodeConfig {
+    return this.#config;
+  }
+
+  get addresses(): readonly string[] {
+    return this.parts.flatMap(({ addresses }) => addresses);
+  }
+
+  get parts(): readonly PartStatus[] {
+    return this.#parts.status;
+  }
+
+  get running(): RunningParts {
+    return this.#parts.running;
+  }
+
+  get routes(): readonly string[] {
+    return this.#app.routes;
+  }
+
+  take(taker: Taker): () => void {
+    return this.#front.take(taker);
+  }
+
+  on<Type extends NodeEvent['type']>(
+    type: Type,
+    listener: (event: Extract<NodeEvent, { type: Type }>) => void,
+  ): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  /** @throws what the first part said, where none could be started. */
+  async start(): Promise<void> {
+    const failure = await this.#parts.start(this.#config);
+    const isUp = this.parts.some(({ state }) => state === 'up');
+    if (failure === null || isUp) return;
+    await this.close();
+    throw failure;
+  }
+
+  reload(config: PartialNodeConfig): Promise<ReloadReport> {
+    const done = this.#turn.then(() => this.#reload(parseConfig(config, 'The config')));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#turn.then(() => this.#parts.stop());
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #reload(config: NodeConfig): Promise<ReloadReport> {
+    if (this.#closed) throw new SottoError('closed', 'The node is closing.');
+    if (config.data !== this.#config.data || config.identity !== this.#config.identity) {
+      const text = 'data and identity cannot change while the node runs; stop it, and start it again.';
+      throw new SottoError('invalid_config', text);
+    }
+    const access = accessOf(config.access);
+    const app = (await this.#extras.loadApp?.(config, this)) ?? this.#app;
+    [this.#app, this.#front.app, this.#front.access] = [app, app, access];
+    const { report, inForce } = await this.#parts.change(this.#config, config);
+    this.#config = inForce;
+    this.#events.emit({ type: 'reload', report });
+    return report;
+  }
 }

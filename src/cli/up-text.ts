@@ -1,0 +1,55 @@
+/** What `sotto up` says: one screen of what runs where, and what to try. */
+
+import type { Node } from '../node/node.ts';
+import type { PartStatus } from '../node/part.ts';
+
+/** By the name that works where this was started: in a checkout, npm's start is not on everybody's path. */
+function command(): string {
+  return process.env.npm_lifecycle_event === undefined ? 'sotto' : './node_modules/.bin/sotto';
+}
+
+/** A line to paste. */
+export function callLine(node: Node): string {
+  const { app, request } = node.config;
+  const address = node.addresses[0] ?? '';
+  const ask = app === undefined ? '/where/drill' : '/ hello';
+  const raw = request !== false && request.payload === 'raw' ? ' --raw' : '';
+  return `${command()} call ${reachable(address)} ${ask}${raw} --server-key ${node.publicKey}`;
+}
+
+/** Three lines to paste, of what is up. */
+export function tryLines(node: Node): readonly string[] {
+  const { request, lookup, broadcaster, peers } = node.running;
+  const lines: string[] = [];
+  if (request) lines.push(callLine(node));
+  if (lookup) {
+    const { port } = lookup.address;
+    const place = port === 9999 ? '' : ` --port ${port}`;
+    lines.push(`${command()} lookup query drill${place} --server-key ${node.publicKey}`);
+  }
+  if (broadcaster) lines.push(`${command()} sub ${reachable(broadcaster.server.address)} --glob '*'`);
+  if (peers) lines.push(`${command()} chat`);
+  return lines.slice(0, 3);
+}
+
+export function textOfUp(node: Node): string {
+  const { app } = node.config;
+  const tries = tryLines(node);
+  return [
+    `Sotto is up${app === undefined ? ' with its demo app' : `: ${app}`}.\n`,
+    ...node.parts.filter(({ state }) => state !== 'off').map(lineOf),
+    `\n  public key   ${node.publicKey}\n  in words     ${node.publicKey.words}\n`,
+    ...(tries.length === 0
+      ? []
+      : ['Try from another terminal, in this folder:\n', ...tries.map((line) => `  ${line}`), '']),
+  ].join('\n');
+}
+
+function lineOf({ name, addresses, state, why }: PartStatus): string {
+  const text = state === 'up' ? addresses.join('  ') : `is not up: ${why}`;
+  return `  ${name.padEnd(12)} ${text}`;
+}
+
+function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}

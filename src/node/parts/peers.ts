@@ -1,0 +1,65 @@
+/** The part of a node that finds and talks to peers of the LAN. */
+
+import { userInfo } from 'node:os';
+import { PeerNode } from '../../peers/node.ts';
+import type { FileOptions } from '../../peers/options.ts';
+import type { NodeConfig } from '../config.ts';
+import { privateFile } from '../data-folder.ts';
+import type { PeersSection } from '../sections.ts';
+import type { PartPlan, Started } from '../slot.ts';
+import { type PartContext, said } from './context.ts';
+import { readSecret } from './sessions.ts';
+
+export function peersPart(context: PartContext): PartPlan<PeerNode> {
+  return {
+    name: 'peers',
+    settings: ({ peers, data }) => (peers === false ? null : { ...peers, data }),
+    start: (config) => start(config, context),
+  };
+}
+
+async function start(
+  { peers, data }: NodeConfig,
+  { app, identity, log }: PartContext,
+): Promise<Started<PeerNode>> {
+  const section = peers as PeersSection;
+  const { user = ownName(), hostname, group, udpPort, tcpPort, interfaces } = section;
+  const { staticPeers, hidden, legacy, dnsSd, groupSecretFile } = section;
+  let running: PeerNode | null = null;
+  const node = await PeerNode.start(app, {
+    ...{ identity, user, staticPeers, hidden, legacy, dnsSd, log },
+    ...said({ hostname, group, udpPort, tcpPort, interfaces }),
+    ...(groupSecretFile === undefined ? {} : { groupSecret: await readSecret(groupSecretFile) }),
+    pinFile: `${data}/peers.json`,
+    outboxFile: await privateFile(`${data}/outbox.db`),
+    files: filesOf(section, data, (id) => running?.pins.get(id)?.isTrusted ?? false),
+  });
+  running = node;
+  return {
+    handle: node,
+    addresses: [`stp://${group ?? 'LAN'}:${node.port}`],
+    close: () => node.close(),
+  };
+}
+
+type Offer = Parameters<NonNullable<FileOptions['onOffer']>>[0];
+
+function filesOf(
+  { accept, downloads }: PeersSection,
+  data: string,
+  isTrusted: (id: Offer['from']) => boolean,
+): FileOptions {
+  return {
+    folder: downloads ?? `${data}/downloads`,
+    onOffer: ({ from }) => accept === 'all' || (accept === 'trusted' && isTrusted(from)),
+  };
+}
+
+/** A process may run as somebody who has no name. */
+export function ownName(): string {
+  try {
+    return userInfo().username || 'sotto';
+  } catch {
+    return process.env.USER || 'sotto';
+  }
+}

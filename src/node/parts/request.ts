@@ -1,0 +1,93 @@
+/** The part of a node that answers sealed requests: in this process, or in several that share its ports. */
+
+import { messageOf, SottoError } from '../../errors.ts';
+import { accessList } from '../../keys/access-list.ts';
+import type { PublicKey } from '../../keys/public-key.ts';
+import type { RequestServerOptions } from '../../request/options.ts';
+import { RequestServer } from '../../request/server.ts';
+import type { SealedLimits } from '../../sealed/options.ts';
+import type { NodeConfig } from '../config.ts';
+import type { RequestSection } from '../sections.ts';
+import type { PartPlan, Started } from '../slot.ts';
+import type { Workers } from '../workers.ts';
+import { type PartContext, said } from './context.ts';
+
+type Allow = NonNullable<RequestServerOptions['allow']>;
+
+export interface RequestPartOptions extends PartContext {
+  /** Other processes share the ports. */
+  readonly reusePort: boolean;
+  /** Starts the processes of `workers`; null where there can be none. */
+  readonly startWorkers: ((section: RequestSection) => Promise<Workers>) | null;
+}
+
+export function requestPart(options: RequestPartOptions): PartPlan<RequestServer | null> {
+  return {
+    name: 'request',
+    settings: ({ request, data }) => (request === false ? null : { ...request, data }),
+    start: (config) => start(config, options),
+  };
+}
+
+async function start(
+  config: NodeConfig,
+  options: RequestPartOptions,
+): Promise<Started<RequestServer | null>> {
+  const section = config.request as RequestSection;
+  if (section.workers > 1 && !options.reusePort) return startWorkers(section, options);
+  let allow = allowOf(section);
+  const server = await RequestServer.start(options.app, {
+    ...serverOptions(section, config.data, options),
+    allow: (key) => allow(key),
+  });
+  return {
+    handle: server,
+    addresses: server.addresses,
+    apply(changed) {
+      const next = changed.request as RequestSection;
+      if (JSON.stringify({ ...next, allow: section.allow }) !== JSON.stringify(section)) return false;
+      allow = allowOf(next);
+      return true;
+    },
+    close: () => server.close(),
+  };
+}
+
+/** Their counters and their traffic are theirs: the server is null here. */
+async function startWorkers(
+  section: RequestSection,
+  options: RequestPartOptions,
+): Promise<Started<RequestServer | null>> {
+  if (!options.startWorkers) {
+    const text = 'request.workers: only the command starts processes of its own; leave it out here.';
+    throw new SottoError('invalid_config', text);
+  }
+  const workers = await options.startWorkers(section);
+  return { handle: null, addresses: workers.addresses, close: () => workers.close() };
+}
+
+function serverOptions(
+  section: RequestSection,
+  data: string,
+  { identity, log, reusePort }: RequestPartOptions,
+): RequestServerOptions {
+  const { payload, listen, maxDatagram, limits, onceStore = `sqlite:${data}/once.db` as const } = section;
+  return {
+    ...{ identity, listen, payload, log, reusePort, onceWindow: { store: onceStore } },
+    ...said({ maxDatagram }),
+    ...(limits === undefined ? {} : { limits: said(limits) as Partial<SealedLimits> }),
+  };
+}
+
+function allowOf({ allow }: RequestSection): Allow {
+  return allow === undefined ? () => true : keysOf(allow, 'request.allow');
+}
+
+/** @throws SottoError `invalid_config` naming the field. */
+export function keysOf(keys: readonly string[], field: string): (key: PublicKey | null) => boolean {
+  try {
+    return accessList(keys);
+  } catch (cause) {
+    throw new SottoError('invalid_config', `${field}: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,53 @@
+/** The part of a node that holds encrypted sessions. */
+
+import { files } from '#files';
+import { decodeUtf8 } from '../../bytes/text.ts';
+import { SessionServer } from '../../session/server.ts';
+import type { NodeConfig } from '../config.ts';
+import type { SessionsSection } from '../sections.ts';
+import type { PartPlan, Started } from '../slot.ts';
+import { type PartContext, said } from './context.ts';
+import { keysOf } from './request.ts';
+
+export function sessionsPart(context: PartContext): PartPlan<SessionServer> {
+  return {
+    name: 'sessions',
+    settings: ({ sessions }) => sessions || null,
+    start: (config) => start(config, context),
+  };
+}
+
+async function start(
+  { sessions }: NodeConfig,
+  { app, identity, log }: PartContext,
+): Promise<Started<SessionServer>> {
+  const { listen, secretFile, resumeWithin, idleTimeout, slow, maxSessions, ...section } =
+    sessions as SessionsSection;
+  let allow = allowOf(section);
+  const server = await SessionServer.start(app, {
+    ...{ listen, identity, resumeWithin, slow, maxSessions, log, allow: (key) => allow(key) },
+    ...said({ idleTimeout }),
+    ...(secretFile === undefined ? {} : { secret: await readSecret(secretFile) }),
+  });
+  return {
+    handle: server,
+    addresses: server.addresses,
+    /** Who is there already stays. */
+    apply(changed) {
+      const next = changed.sessions as SessionsSection;
+      if (JSON.stringify({ ...next, allow: section.allow }) !== JSON.stringify(sessions)) return false;
+      allow = allowOf(next);
+      return true;
+    },
+    close: () => server.close(),
+  };
+}
+
+function allowOf({ allow }: Pick<SessionsSection, 'allow'>): ReturnType<typeof keysOf> {
+  return allow === undefined ? () => true : keysOf(allow, 'sessions.allow');
+}
+
+/** @throws SottoError `key_file_exposed` for a file that others can use, `key_file_missing`. */
+export async function readSecret(file: string): Promise<string> {
+  return decodeUtf8(await files.readPrivate(file)).trim();
+}
