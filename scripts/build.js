@@ -5,20 +5,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = process.argv[2] ?? root;
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 if (existsSync(compiler)) {
-  build();
+  await build();
   if (target === root) linkCommand();
 } else {
   console.log('build: typescript is not installed (production install); the sources run as they are');
 }
 
-function build() {
+async function build() {
   const dist = join(target, 'dist');
   rmSync(dist, { recursive: true, force: true });
   const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', dist], {
@@ -29,6 +29,13 @@ function build() {
   const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const built = { type: 'module', sideEffects: false, imports: builtTargets(imports) };
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(built, null, 2)}\n`);
+  await writeSchema(dist);
+}
+
+// For editors: `"$schema": "./node_modules/sotto/dist/sotto.config.schema.json"` in a sotto.config.json.
+async function writeSchema(dist) {
+  const { configSchema } = await import(pathToFileURL(join(dist, 'node', 'config.js')).href);
+  writeFileSync(join(dist, 'sotto.config.schema.json'), `${JSON.stringify(configSchema(), null, 2)}\n`);
 }
 
 function builtTargets(target) {

@@ -1,7 +1,5 @@
 /** What all commands about peers take, and the node that they start with it. */
 
-import { mkdir, open } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { files } from '#files';
@@ -9,6 +7,8 @@ import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { codeOf, SottoError } from '../errors.ts';
+import { privateFile } from '../node/data-folder.ts';
+import { loginName } from '../node/login.ts';
 import { PeerNode } from '../peers/node.ts';
 import type { FileOptions, PeerNodeOptions } from '../peers/options.ts';
 import { wholeNumber } from './call.ts';
@@ -65,22 +65,14 @@ export function withPeerOptions(command: Command, example: string): Command {
 export async function startPeer(app: App, options: PeerOptions, extras: PeerExtras = {}): Promise<PeerNode> {
   const { log = createLog('warn'), files: accepted } = extras;
   const identity = await ownIdentity(options.identity);
-  const outboxFile = await privateOutbox(dirname(options.pins));
+  // Messages lie in it as they were typed.
+  const outboxFile = await privateFile(join(dirname(options.pins), 'outbox.db'));
   return PeerNode.start(app, {
     ...{ identity, log, user: ownName(options), pinFile: options.pins },
     outboxFile,
     ...(accepted === undefined ? {} : { files: accepted }),
     ...(await networkOptions(options)),
   });
-}
-
-/** Messages lie in it as they were typed. */
-async function privateOutbox(folder: string): Promise<string> {
-  const file = join(folder, 'outbox.db');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const handle = await open(file, 'a', 0o600);
-  await handle.close();
-  return file;
 }
 
 /** As the options name them; what they leave out is for the node to choose. */
@@ -109,14 +101,8 @@ async function readSecret(file: string): Promise<string> {
   return decodeUtf8(content).trim();
 }
 
-/** A process may run as somebody who has no name. */
 export function ownName({ user }: Pick<PeerOptions, 'user'>): string {
-  if (user !== undefined) return user;
-  try {
-    return userInfo().username || 'sotto';
-  } catch {
-    return process.env.USER || 'sotto';
-  }
+  return user ?? loginName();
 }
 
 /** @returns ms. */

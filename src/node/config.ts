@@ -105,7 +105,7 @@ export async function readConfig(path: string | undefined): Promise<NodeConfig> 
 }
 
 /** @throws SottoError `invalid_config`. */
-export function parseConfigText(text: string, file: string): NodeConfig {
+function parseConfigText(text: string, file: string): NodeConfig {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -115,7 +115,7 @@ export function parseConfigText(text: string, file: string): NodeConfig {
   return parseConfig(value, file);
 }
 
-export const CONFIG_FILE = 'sotto.config.json';
+const CONFIG_FILE = 'sotto.config.json';
 
 /** Of alternatives, those that were meant: whatever looks into the value, and not at its kind alone. */
 function reasonsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {

@@ -1,15 +1,7 @@
 /** The parts of a node: each a job, or what stands around the jobs; each may fail without taking the others along. */
 
 /** In the order in which they start; they stop in the reverse. */
-export const PART_NAMES = [
-  'request',
-  'lookup',
-  'broadcaster',
-  'sessions',
-  'peers',
-  'bridges',
-  'console',
-] as const;
+const PART_NAMES = ['request', 'lookup', 'broadcaster', 'sessions', 'peers', 'bridges', 'console'] as const;
 
 export type PartName = (typeof PART_NAMES)[number];
 

@@ -9,7 +9,7 @@ import { type NodeConfig, type PartialNodeConfig, parseConfig } from './config.t
 import { makeDataFolder } from './data-folder.ts';
 import { Front, type Taker } from './front.ts';
 import type { Node, NodeEvent, ReloadReport, RunningParts } from './node.ts';
-import type { PartStatus } from './part.ts';
+import type { PartName, PartStatus } from './part.ts';
 import type { RequestPartOptions } from './parts/request.ts';
 import { Parts } from './parts.ts';
 import { Traffic } from './traffic.ts';
@@ -88,6 +88,9 @@ class SottoNode implements Node {
   readonly #events: Events<NodeEvent>;
   #app: App;
   #config: NodeConfig;
+  #isUp = false;
+  /** What has been said of parts that failed. */
+  readonly #failures = new Map<PartName, string>();
   /** Reloads take their turns. */
   #turn: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | null = null;
@@ -103,7 +106,10 @@ class SottoNode implements Node {
     this.#front = new Front(app, accessOf(config.access));
     this.#parts = new Parts({
       ...{ node: this, app: this.traffic.watch(this.#front), identity, log, reusePort, startWorkers },
-      onStatus: (status) => this.#events.emit({ type: 'part', status }),
+      onStatus: (status) => {
+        if (this.#isUp) this.#sayFailure(status);
+        this.#events.emit({ type: 'part', status });
+      },
     });
   }
 
@@ -145,8 +151,8 @@ class SottoNode implements Node {
   /** @throws what the first part said, where none could be started. */
   async start(): Promise<void> {
     const failure = await this.#parts.start(this.#config);
-    const isUp = this.parts.some(({ state }) => state === 'up');
-    if (failure === null || isUp) return;
+    this.#isUp = failure === null || this.parts.some(({ state }) => state === 'up');
+    if (this.#isUp) return this.parts.forEach((status) => void this.#sayFailure(status));
     await this.close();
     throw failure;
   }
@@ -164,6 +170,14 @@ class SottoNode implements Node {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Once, though it may be tried for hours. */
+  #sayFailure({ name: part, state, why }: PartStatus): void {
+    if (state === 'up') this.#failures.delete(part);
+    if (state !== 'failed' || this.#failures.get(part) === why) return;
+    this.#failures.set(part, why);
+    this.log.error({ part, why }, 'a part of the node could not be started');
   }
 
   async #reload(config: NodeConfig): Promise<ReloadReport> {

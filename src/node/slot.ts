@@ -100,12 +100,7 @@ export class Slot<Handle> {
 
   #failed(error: unknown, config: NodeConfig, tries: number): void {
     this.#say('failed', messageOf(error));
-    const isHopeless = HOPELESS.test(codeOf(error));
-    if (tries === 0 || isHopeless) {
-      const { log } = this.#options;
-      log.error({ part: this.name, why: messageOf(error) }, 'a part of the node could not be started');
-    }
-    if (isHopeless) return;
+    if (HOPELESS.test(codeOf(error))) return;
     const pause = Math.min(RETRY.first * 2 ** Math.min(tries, 10), RETRY.longest);
     this.#retry = setTimeout(() => void this.#next(() => this.#start(config, tries + 1)), pause);
     this.#retry.unref();

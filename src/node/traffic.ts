@@ -57,7 +57,7 @@ export interface TrafficSecond {
 }
 
 /** Characters of a body that a record shows. */
-export const SHOWN = 2000;
+const SHOWN = 2000;
 
 /** Full records kept; of one second at most {@link MOST_PER_SECOND} are made, so that a flood costs only its counting. */
 const KEPT = 1000;

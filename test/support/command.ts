@@ -48,6 +48,8 @@ export class RunningServer implements AsyncDisposable {
   readonly publicKey: string;
   readonly call: string;
   readonly child: Child;
+  /** What it has said on standard error so far. */
+  stderr = '';
 
   static async start(args: readonly string[], options: RunOptions = {}): Promise<RunningServer> {
     const child = spawnSotto([...args, '--json'], options);
@@ -66,6 +68,9 @@ export class RunningServer implements AsyncDisposable {
     this.addresses = said.addresses;
     this.publicKey = said.publicKey;
     this.call = said.call;
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.stderr += chunk;
+    });
   }
 
   async stop(signal: NodeJS.Signals): Promise<number | null> {

@@ -6,7 +6,7 @@ import { z } from 'zod';
  * Where messages are taken from. Patterns may end in `*`, and what it stands for goes on: from the topic `alarms/*` to the
  * LAN as `/house/*` makes `/house/fire` of `alarms/fire`.
  */
-export type BridgeSource =
+type BridgeSource =
   /** A glob of topics of this node's broadcaster. */
   | { readonly topic: string }
   /** Routes of messages that peers send. */
@@ -15,7 +15,7 @@ export type BridgeSource =
   | { readonly webhook: string; readonly listen: string; readonly secretFile: string };
 
 /** Where they go. Left out, the name stays as it was: the topic `x/y` is the route `/x/y`. */
-export type BridgeTarget =
+type BridgeTarget =
   | { readonly topic: string }
   | { readonly lan: string }
   /** Pushed to every session, or to those in a room. */

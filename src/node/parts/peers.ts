@@ -1,10 +1,10 @@
 /** The part of a node that finds and talks to peers of the LAN. */
 
-import { userInfo } from 'node:os';
 import { PeerNode } from '../../peers/node.ts';
 import type { FileOptions } from '../../peers/options.ts';
 import type { NodeConfig } from '../config.ts';
 import { privateFile } from '../data-folder.ts';
+import { loginName } from '../login.ts';
 import type { PeersSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import { type PartContext, said } from './context.ts';
@@ -23,7 +23,7 @@ async function start(
   { app, identity, log }: PartContext,
 ): Promise<Started<PeerNode>> {
   const section = peers as PeersSection;
-  const { user = ownName(), hostname, group, udpPort, tcpPort, interfaces } = section;
+  const { user = loginName(), hostname, group, udpPort, tcpPort, interfaces } = section;
   const { staticPeers, hidden, legacy, dnsSd, groupSecretFile } = section;
   let running: PeerNode | null = null;
   const node = await PeerNode.start(app, {
@@ -53,13 +53,4 @@ function filesOf(
     folder: downloads ?? `${data}/downloads`,
     onOffer: ({ from }) => accept === 'all' || (accept === 'trusted' && isTrusted(from)),
   };
-}
-
-/** A process may run as somebody who has no name. */
-export function ownName(): string {
-  try {
-    return userInfo().username || 'sotto';
-  } catch {
-    return process.env.USER || 'sotto';
-  }
 }
