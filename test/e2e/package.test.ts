@@ -43,7 +43,7 @@ describe('the packed package', () => {
   test('gives every entry point', () => {
     const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
     for (const entry of Object.keys(exports)) {
-      if (entry === './package.json') continue;
+      if (entry.endsWith('.json')) continue;
       const name = `sotto${entry.slice(1)}`;
       const script = `console.log(Object.keys(await import('${name}')).length)`;
       assert.ok(Number(run(process.execPath, ['--input-type=module', '-e', script])) > 3, name);
