@@ -14,6 +14,7 @@ import type { SessionServer } from '../session/server.ts';
 import type { NodeConfig, PartialNodeConfig } from './config.ts';
 import type { Taker } from './front.ts';
 import type { PartName, PartStatus } from './part.ts';
+import type { Bridges } from './parts/bridges.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What became of a new config. */
@@ -37,6 +38,7 @@ export interface RunningParts {
   readonly broadcaster: RunningBroadcaster | null;
   readonly sessions: SessionServer | null;
   readonly peers: PeerNode | null;
+  readonly bridges: Bridges | null;
 }
 
 /** A broadcaster with what it keeps, for whoever looks into that. */

@@ -7,6 +7,7 @@ import type { SessionServer } from '../session/server.ts';
 import type { NodeConfig } from './config.ts';
 import type { Node, ReloadReport, RunningBroadcaster, RunningParts } from './node.ts';
 import type { PartName, PartStatus } from './part.ts';
+import { type Bridges, bridgesPart } from './parts/bridges.ts';
 import { broadcasterPart } from './parts/broadcaster.ts';
 import { lookupPart } from './parts/lookup.ts';
 import { peersPart } from './parts/peers.ts';
@@ -25,6 +26,7 @@ export class Parts {
   readonly #broadcaster: Slot<RunningBroadcaster>;
   readonly #sessions: Slot<SessionServer>;
   readonly #peers: Slot<PeerNode>;
+  readonly #bridges: Slot<Bridges>;
   /** In their order. */
   readonly #slots: readonly Slot<unknown>[];
 
@@ -34,7 +36,15 @@ export class Parts {
     this.#broadcaster = new Slot(broadcasterPart(options), options);
     this.#sessions = new Slot(sessionsPart(options), options);
     this.#peers = new Slot(peersPart(options), options);
-    this.#slots = [this.#request, this.#lookup, this.#broadcaster, this.#sessions, this.#peers];
+    this.#bridges = new Slot(bridgesPart(options), options);
+    this.#slots = [
+      this.#request,
+      this.#lookup,
+      this.#broadcaster,
+      this.#sessions,
+      this.#peers,
+      this.#bridges,
+    ];
   }
 
   get status(): readonly PartStatus[] {
@@ -48,6 +58,7 @@ export class Parts {
       broadcaster: this.#broadcaster.handle,
       sessions: this.#sessions.handle,
       peers: this.#peers.handle,
+      bridges: this.#bridges.handle,
     };
   }
 

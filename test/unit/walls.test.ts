@@ -45,7 +45,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sealed: [...BELOW_JOBS, '#crypto', '#files'],
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
   pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '@opentelemetry/api'],
-  node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#files', 'zod'],
+  node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod'],
   console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', '#files', 'commander', 'pino'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],

@@ -6,7 +6,7 @@ import { z } from 'zod';
  * Where messages are taken from. Patterns may end in `*`, and what it stands for goes on: from the topic `alarms/*` to the
  * LAN as `/house/*` makes `/house/fire` of `alarms/fire`.
  */
-type BridgeSource =
+export type BridgeSource =
   /** A glob of topics of this node's broadcaster. */
   | { readonly topic: string }
   /** Routes of messages that peers send. */
@@ -15,7 +15,7 @@ type BridgeSource =
   | { readonly webhook: string; readonly listen: string; readonly secretFile: string };
 
 /** Where they go. Left out, the name stays as it was: the topic `x/y` is the route `/x/y`. */
-type BridgeTarget =
+export type BridgeTarget =
   | { readonly topic: string }
   | { readonly lan: string }
   /** Pushed to every session, or to those in a room. */
@@ -66,4 +66,14 @@ const target: z.ZodType<BridgeTarget> = z.union([
 export const bridgesSection: z.ZodType<Bridge[]> = z
   .array(z.strictObject({ name: z.string().min(1).max(100), from: source, to: target }))
   .max(100)
+  .refine((bridges) => isEachOnce(bridges.map(({ name }) => name)), 'has two bridges of one name')
+  .refine((bridges) => isEachOnce(bridges.flatMap(webhookOf)), 'has two bridges for one webhook')
   .describe('what is carried from one job to another');
+
+function webhookOf({ from }: Bridge): string[] {
+  return 'webhook' in from ? [`${from.listen} ${from.webhook}`] : [];
+}
+
+function isEachOnce(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}

@@ -1,0 +1,147 @@
+/** Where bridges lead to. */
+
+import type { InboundMessage } from '../../app/message.ts';
+import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
+import { encodeUtf8 } from '../../bytes/text.ts';
+import { SottoError, StatusError } from '../../errors.ts';
+import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
+import { RequestClient } from '../../request/client.ts';
+import type { Node } from '../node.ts';
+import type { BridgeTarget } from './config.ts';
+import { fingerprintOf, type LoopGuard } from './loop-guard.ts';
+import { named } from './naming.ts';
+
+/** A message on its way, with what the star of the source stood for. */
+export interface Carried {
+  readonly message: InboundMessage;
+  readonly star: string;
+}
+
+export interface Target {
+  /** @returns what the other end answers, where it does. @throws what keeps it from being carried. */
+  deliver(carried: Carried): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** For an answer of another server, ms. */
+const TIMEOUT = 10_000;
+
+/** Nothing is connected before the first message. */
+export function openTarget(target: BridgeTarget, node: Node, guard: LoopGuard): Target {
+  if ('topic' in target) return new TopicTarget(target.topic, node, guard);
+  if ('lan' in target) return lanTarget(target.lan, node, guard);
+  if ('sessions' in target) return sessionsTarget(target, node);
+  return new RequestTarget(target, node);
+}
+
+export function textOfTarget(target: BridgeTarget): string {
+  if ('topic' in target) return `topic ${target.topic}`;
+  if ('lan' in target) return `LAN ${target.lan}`;
+  if ('sessions' in target)
+    return `sessions ${target.sessions}${target.room === undefined ? '' : ` in ${target.room}`}`;
+  return `${target.request}${target.route ?? ''}`;
+}
+
+class TopicTarget implements Target {
+  readonly #topic: string;
+  readonly #node: Node;
+  readonly #guard: LoopGuard;
+  #publisher: { readonly address: string; readonly subscriber: Subscriber } | null = null;
+
+  constructor(topic: string, node: Node, guard: LoopGuard) {
+    this.#topic = topic;
+    this.#node = node;
+    this.#guard = guard;
+  }
+
+  async deliver({ message, star }: Carried): Promise<unknown> {
+    const subscriber = await this.#publisherNow();
+    const topic = named(this.#topic, star);
+    this.#guard.sends('topic', `/${topic}`, fingerprintOf(message));
+    await subscriber.notify(topic, bytesOf(message));
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#publisher?.subscriber.close();
+  }
+
+  /** The broadcaster may have moved since. */
+  async #publisherNow(): Promise<Subscriber> {
+    const running = this.#node.running.broadcaster;
+    if (!running) throw notThere('broadcaster');
+    const { address } = running.server;
+    if (this.#publisher?.address === address) return this.#publisher.subscriber;
+    await this.close();
+    const subscriber = await Subscriber.connect({ broadcasters: address, auth: running.auth });
+    this.#publisher = { address, subscriber };
+    return subscriber;
+  }
+}
+
+function lanTarget(route: string, node: Node, guard: LoopGuard): Target {
+  return {
+    async deliver({ message, star }) {
+      const { peers } = node.running;
+      if (!peers) throw notThere('peers');
+      if (message.body instanceof Uint8Array) {
+        throw new StatusError(400, 'A broadcast on the LAN carries text and JSON, no other bytes.');
+      }
+      const name = named(route, star);
+      guard.sends('lan', name, fingerprintOf(message));
+      peers.broadcast(name, message.body ?? '');
+      return undefined;
+    },
+    close: async () => {},
+  };
+}
+
+function sessionsTarget(
+  { sessions: route, room }: Extract<BridgeTarget, { readonly sessions: string }>,
+  node: Node,
+): Target {
+  return {
+    async deliver({ message, star }) {
+      const { sessions } = node.running;
+      if (!sessions) throw notThere('sessions');
+      const name = named(route, star);
+      if (room !== undefined) sessions.room(room).push(name, message.body);
+      else for (const session of sessions.sessions) session.push(name, message.body);
+      return undefined;
+    },
+    close: async () => {},
+  };
+}
+
+class RequestTarget implements Target {
+  readonly #target: Extract<BridgeTarget, { readonly request: string }>;
+  readonly #node: Node;
+  #client: Promise<RequestClient> | null = null;
+
+  constructor(target: Extract<BridgeTarget, { readonly request: string }>, node: Node) {
+    this.#target = target;
+    this.#node = node;
+  }
+
+  async deliver({ message, star }: Carried): Promise<unknown> {
+    const { request, serverKey, route, as } = this.#target;
+    const identity = as === 'node' ? { identity: this.#node.identity } : {};
+    this.#client ??= RequestClient.connect(request, { serverKey, timeout: TIMEOUT, ...identity });
+    const client = await this.#client;
+    return client.request(route === undefined ? message.route : named(route, star), message.body);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#client)?.close();
+  }
+}
+
+function bytesOf({ body, bytes, representation }: InboundMessage): Bytes {
+  if (body instanceof Uint8Array) return body;
+  if (typeof body === 'string') return encodeUtf8(body);
+  return representation === 'j' && bytes ? bytes : encodeUtf8(JSON.stringify(body) ?? '') || EMPTY;
+}
+
+function notThere(part: string): SottoError {
+  return new SottoError('unavailable', `This node's ${part} part is not up.`);
+}
