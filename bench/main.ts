@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- request|session|lookup|pubsub|peers [MB]]`: ratios in one run, each against a named reference. Of pubsub one part alone:
- * `pubsub-topics`, `pubsub-fan-out [SUBSCRIBERS]`, `pubsub-webhooks`; and by that name only `pubsub-large [5G]`.
+ * `pubsub-topics`, `pubsub-fan-out [SUBSCRIBERS]`, `pubsub-webhooks`; and by that name only `pubsub-large [5G]` and `soak [MINUTES]`.
  */
 
 import { availableParallelism, cpus } from 'node:os';
@@ -11,6 +11,7 @@ import { benchLookup } from './lookup.ts';
 import { benchNetwork } from './network.ts';
 import { benchPeerFiles } from './peer-files.ts';
 import { benchSession } from './session.ts';
+import { benchSoak } from './soak.ts';
 import { benchTopics } from './topics.ts';
 import { benchWebhooks } from './webhooks.ts';
 
@@ -30,3 +31,4 @@ if (isWanted('pubsub', 'pubsub-fan-out')) await benchFanOut(option);
 if (isWanted('pubsub', 'pubsub-webhooks')) await benchWebhooks();
 if (isWanted('peers', 'peers')) await benchPeerFiles(option);
 if (wanted === 'pubsub-large') await benchLarge(option);
+if (wanted === 'soak') await benchSoak(option);

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type { PartStatus } from '../../src/index.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sotto.js', import.meta.url));
 
@@ -47,6 +48,8 @@ export class RunningServer implements AsyncDisposable {
   readonly addresses: readonly string[];
   readonly publicKey: string;
   readonly call: string;
+  /** Of `up`. */
+  readonly parts: readonly PartStatus[];
   readonly child: Child;
   /** What it has said on standard error so far. */
   stderr = '';
@@ -68,6 +71,7 @@ export class RunningServer implements AsyncDisposable {
     this.addresses = said.addresses;
     this.publicKey = said.publicKey;
     this.call = said.call;
+    this.parts = said.parts ?? [];
     child.stderr.on('data', (chunk: Buffer) => {
       this.stderr += chunk;
     });
