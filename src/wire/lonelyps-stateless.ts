@@ -217,7 +217,11 @@ export function* encodeSet(
     yield encoded(() => concat(text(glob), text(recovery ?? '')));
 }
 
-/** The lists follow: {@link readExacts}, then {@link readGlobs}. @throws SottoError `invalid_message`. */
+/**
+ * The lists follow: {@link readExacts}, then {@link readGlobs}.
+ *
+ * @throws SottoError `invalid_message`.
+ */
 export function readSetHead(reader: StreamReader): Promise<SetHead> {
   return reading(async () => {
     const [tracing, url] = [await readStr(reader), await readText(reader)];
