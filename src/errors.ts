@@ -81,6 +81,7 @@ type ConnectionErrorCode =
   | 'too_many_requests'
   | 'unreachable';
 
+/** Every code that {@link SottoError} can have, by what went wrong. */
 export type ErrorCode =
   | PacketErrorCode
   | KeyErrorCode

@@ -25,6 +25,7 @@ export type Handler<Params = Readonly<Record<string, string>>, Body = unknown, V
 /** Runs around every message: `(ctx, next) => Promise<void>`. An async one must await or return `next()`. */
 export type Middleware = Layer<Context>;
 
+/** What all routes of an app have in common. */
 export interface AppOptions {
   /** A handler's time, ms, 1 to 2^31 - 1. Default 30 000. */
   readonly timeout?: number;
@@ -34,6 +35,7 @@ export interface AppOptions {
   readonly log?: Logger;
 }
 
+/** What one route has of its own. */
 export interface RouteOptions<Schema extends StandardSchemaV1 | undefined = undefined> {
   /** Handle each request at most once, where the road can tell copies apart. Default false. */
   readonly once?: boolean;

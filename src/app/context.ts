@@ -14,20 +14,27 @@ import type {
 
 /** Seen by handlers and middleware. `Params` and `Body` are inferred from the route and its schema. */
 export interface Context<Params = Readonly<Record<string, string>>, Body = unknown> {
+  /** As it was asked for: `/weather/oslo`. */
   readonly route: string;
+  /** What stood in the place of `:name` and `*`, by name; not percent-decoded. */
   readonly params: Params;
   /** The decoded body; the schema's output where the route has one. Throws a `StatusError` 400 if it cannot be decoded. */
   readonly body: Body;
   /** The body as it came. */
   readonly bytes: Uint8Array;
+  /** How the body was written. */
   readonly representation: RepresentationLetter;
   /** Who sent it, only ever from cryptographic proof; null for anonymous. */
   readonly sender: Sender | null;
+  /** What stands behind `sender`. */
   readonly proof: Proof;
   /** Nobody but the two ends, or the members of a group, could read it on its way. */
   readonly isSealed: boolean;
+  /** By which job it came. */
   readonly protocol: Protocol;
+  /** What carried it: `udp`, `tcp`, `http`, `ws` … */
   readonly transport: string;
+  /** Where it came from, as `host:port`; unproven. Null where there is no such place. */
   readonly remote: string | null;
   /** The session it came by; null for a message that stands alone. */
   readonly session: SessionHandle | null;
@@ -35,6 +42,7 @@ export interface Context<Params = Readonly<Record<string, string>>, Body = unkno
   readonly signal: AbortSignal;
   /** What will be answered; a handler's returned value becomes `reply.value`. */
   reply: Reply;
+  /** The app's. */
   readonly log: Logger;
 }
 

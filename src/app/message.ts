@@ -63,7 +63,9 @@ export interface InboundMessage {
 
 /** What an app answers. `status` 0 is an answer; anything else an HTTP status number with a text as its value. */
 export interface Reply {
+  /** 0: all is well, or an HTTP status number. */
   status: number;
+  /** What the asker gets. */
   value: unknown;
   /** How the value should be written; `auto` lets the value decide. */
   representation: RepresentationLetter | 'auto';

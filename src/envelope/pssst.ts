@@ -56,6 +56,7 @@ export interface PssstOptions {
   readonly primitives?: Primitives;
 }
 
+/** Of a client of packets. */
 export interface PssstClientOptions extends PssstOptions {
   /** 32 bytes or their hex: proves who asks. Default: the client stays anonymous. */
   readonly clientPrivateKey?: Bytes | string;

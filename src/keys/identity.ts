@@ -23,6 +23,7 @@ const HYBRID_LABEL = encodeUtf8('sotto/identity/mlkem768-x25519');
  * ```
  */
 export class Identity {
+  /** To hand out. */
   readonly publicKey: PublicKey;
   readonly #privateKey: Bytes;
 

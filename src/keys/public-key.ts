@@ -43,6 +43,7 @@ export class PublicKey {
     return fingerprintWords(this.bytes);
   }
 
+  /** Whether it is the same key. */
   equals(other: KeyLike): boolean {
     return sameBytes(this.bytes, PublicKey.from(other).bytes);
   }

@@ -24,10 +24,12 @@ export interface LookupPlace {
   readonly tcp?: boolean;
 }
 
+/** Where the server is, and who asks. */
 export interface LookupClientOptions
   extends LookupPlace,
     Omit<AskingOptions, 'payload' | 'cipherSuite' | 'maxDatagram'> {}
 
+/** Of one question that needs no client. */
 export interface LookupRequestOptions
   extends LookupPlace,
     Pick<AskingOptions, 'timeout' | 'retries' | 'retryAfter'> {

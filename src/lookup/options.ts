@@ -42,6 +42,7 @@ export type QueryFunction<Data, Query = string> = (query: Query, data: Data, ctx
 
 type QueryOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : string;
 
+/** Which files, and what a query makes of them. */
 export interface LookupOptions<
   Files extends FileDescriptions = FileDescriptions,
   Schema extends StandardSchemaV1 | undefined = undefined,
@@ -88,6 +89,7 @@ export interface DoorOptions
   readonly unsealedReplyRate?: number;
 }
 
+/** Files, and the sockets where they are asked for. */
 export interface LookupServerOptions<
   Files extends FileDescriptions = FileDescriptions,
   Schema extends StandardSchemaV1 | undefined = undefined,

@@ -15,6 +15,7 @@ export interface WatchedRow {
   readonly tag: string;
 }
 
+/** How to watch a row. */
 export interface WatchOptions {
   /** A file's base name. Default: the first that has the key. */
   readonly file?: string;

@@ -12,6 +12,7 @@ import { PeerClient } from './peer-client.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { OwnHeader } from './sealed-roads.ts';
 
+/** How long to wait, and until when. */
 export interface AskOptions {
   /** Until an answer must be there, ms. Default the node's. */
   readonly timeout?: number;

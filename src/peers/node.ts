@@ -30,6 +30,7 @@ import { type PeerProof, PeerTable } from './peer-table.ts';
 import { Pins } from './pins.ts';
 import { PlainMessages } from './plain.ts';
 
+/** Of one message to one peer. */
 export interface TellOptions extends AskOptions {
   /** Keeps the message so long where the peer is away, ms; then there is no answer. Default 0: it must be there. */
   readonly keep?: number;

@@ -12,6 +12,7 @@ export type FileOptions = Pick<
   'folder' | 'onOffer' | 'onProgress' | 'onReceived' | 'onFailed' | 'maxSize'
 >;
 
+/** Only the identity has no default. */
 export interface PeerNodeOptions {
   /** Who this node is; keep it in a file, or every start is another peer. */
   readonly identity: Identity;

@@ -12,6 +12,7 @@ export type LeaveReason = 'bye' | 'silent' | 'evicted' | 'blocked' | 'removed' |
 /** How a frame came. None of these proves who sent it. */
 export type PeerRoad = 'multicast' | 'unicast' | 'tcp' | 'static';
 
+/** What happens among neighbours. */
 export type PeerEvent =
   /** `isVerified` says whether it is more than a claim. */
   | { readonly type: 'join'; readonly peer: Peer }

@@ -13,6 +13,7 @@ import type { TopicSeal } from './sealed-topics.ts';
 /** Why a message has not reached the app. */
 export type SkipReason = 'too_large' | 'unreadable' | 'unroutable';
 
+/** How messages become requests of an app. */
 export interface AttachOptions {
   /** Messages handled at one time. Default 1: each once the one before it is done, in the order in which they came. */
   readonly concurrency?: number;

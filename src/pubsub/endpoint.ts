@@ -3,6 +3,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { HttpRequest, HttpResponse } from '../platform/types.ts';
 
+/** What answers HTTP requests of its own among those of a server. */
 export interface Endpoint {
   /** Whether requests for this path are for it. */
   takes(path: string): boolean;

@@ -47,6 +47,7 @@ export interface BroadcasterLimits {
   readonly idleTimeout: number;
 }
 
+/** Only `auth` has no default, and even that on this machine alone. */
 export interface BroadcasterOptions {
   /** Another try of a delivery that failed, before it counts as missed. Default three tries within a second or so. */
   readonly retry?: Partial<RetryOptions>;

@@ -26,6 +26,7 @@ export type Message = ToBroadcaster | ToSubscriber;
 /** Subscriber to broadcaster, or broadcaster to subscriber: types are numbered anew in each. */
 export type Direction = 's2b' | 'b2s';
 
+/** How a message is written. */
 export interface EncodeOptions {
   /** Headers without their names, as both ends must be able to read them. Default true. */
   readonly minimalHeaders?: boolean;
@@ -33,7 +34,9 @@ export interface EncodeOptions {
   readonly revision?: LonelypsRevision;
 }
 
+/** What nothing in a message tells. */
 export interface DecodeOptions<Way extends Direction = Direction> {
+  /** Who has sent it. */
   readonly direction: Way;
   /** Default 0.0.46. */
   readonly revision?: LonelypsRevision;

@@ -9,6 +9,7 @@ import {
 } from '../sealed/options.ts';
 import type { MemoryHub } from '../transport/memory.ts';
 
+/** Only `identity` and `listen` have no default. */
 export interface RequestServerOptions extends AnsweringOptions {
   /** Where to listen: `udp://`, `tcp://`, `http://`, `ws://`; port 0 takes a free one. */
   readonly listen: string | readonly string[];
@@ -16,6 +17,7 @@ export interface RequestServerOptions extends AnsweringOptions {
   readonly hub?: MemoryHub;
 }
 
+/** Only `serverKey` has no default. */
 export interface RequestClientOptions extends AskingOptions {
   /** Where `memory://` URLs lead, in tests. */
   readonly hub?: MemoryHub;

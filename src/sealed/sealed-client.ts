@@ -10,6 +10,7 @@ import { PacketClient, type Roads } from './packet-client.ts';
 import { ServerClock } from './server-clock.ts';
 import { errorOfStatus, STATUS } from './status.ts';
 
+/** Of one request. */
 export interface RequestOptions {
   /** Until an answer must be there, ms. Default: the client's. */
   readonly timeout?: number;

@@ -4,11 +4,13 @@ import { SottoError } from '../errors.ts';
 import type { Conversation } from './conversation.ts';
 import type { OnceStamp, SendOptions } from './requester.ts';
 
+/** Of one question with many answers. */
 export interface StreamOptions extends SendOptions {
   /** Ends it on both sides. */
   readonly signal?: AbortSignal;
 }
 
+/** Of one question. */
 export interface AskOptions extends StreamOptions {
   /** Until the answer must be there, ms. */
   readonly timeout?: number;

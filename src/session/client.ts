@@ -19,6 +19,7 @@ import { ClientHandshake, sessionIdOf } from './handshake.ts';
 import { MAX_SESSION_PACKET, sessionUrl } from './listener.ts';
 import { type ResolvedClient, resolveClient, type SessionClientOptions } from './options.ts';
 
+/** Of one question of a client. */
 export interface RequestOptions extends AskOptions {
   /** Handled once, however often it has to be sent; so it is sent again where a session was lost. Default false. */
   readonly once?: boolean;
@@ -95,6 +96,7 @@ export class SessionClient implements AsyncDisposable {
     this.#conversation = this.#newConversation();
   }
 
+  /** Whether there is a connection now; without one, what is sent waits for the next. */
   get isConnected(): boolean {
     return this.#channel !== null;
   }

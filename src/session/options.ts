@@ -22,6 +22,7 @@ export interface RekeyAfter {
 interface CommonOptions {
   /** What both ends share: 32 random bytes, or a passphrase of 12 bytes and more, which costs each end a moment. */
   readonly secret?: Bytes | string;
+  /** When it gets fresh keys by itself. */
   readonly rekeyAfter?: RekeyAfter;
   /** Without a word for so long the other end is asked for one, and given up after as long again, ms. Default 20 000. */
   readonly quiet?: number;
@@ -38,8 +39,10 @@ interface CommonOptions {
   readonly log?: Logger;
 }
 
+/** What befalls a client that takes too slowly what it is sent; see {@link SessionServerOptions.slow}. */
 export type SlowPolicy = 'skip' | 'cut';
 
+/** A server of sessions needs a `secret`, an `identity`, or both. */
 export interface SessionServerOptions extends CommonOptions {
   /** Where to listen: `ws://0.0.0.0:7880`. The path is `/session` where none is given. */
   readonly listen: string | readonly string[];
@@ -67,6 +70,7 @@ export interface SessionServerOptions extends CommonOptions {
   readonly handshakeTimeout?: number;
 }
 
+/** A client of sessions has either a `secret` or a `serverKey`. */
 export interface SessionClientOptions extends CommonOptions {
   /** The server's public key, where there is no secret. */
   readonly serverKey?: KeyLike;

@@ -15,6 +15,7 @@ export interface RequesterOptions extends PourOptions {
   readonly role: 'client' | 'server';
 }
 
+/** Of one message. */
 export interface SendOptions {
   /** How the body is written. Default `auto`. */
   readonly representation?: Representation | 'auto';

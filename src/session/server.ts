@@ -35,6 +35,7 @@ export type SessionEvent =
 
 /** Everybody who has joined a room. */
 export interface Room {
+  /** Those away among them. */
   readonly members: readonly Session[];
   /** Tells all of them. @returns to how many it goes; the others take too slowly what they are sent. */
   push(
@@ -134,6 +135,7 @@ export class SessionServer implements AsyncDisposable {
     return this.#counters.snapshot();
   }
 
+  /** Everybody who has joined it; nobody, as long as nobody has. */
   room(name: string): Room {
     const rooms = this.#rooms;
     return {

@@ -15,6 +15,7 @@ export interface Whence {
   readonly transport: 'ws' | 'http';
 }
 
+/** One client, from its handshake to its end, through all its connections. */
 export class Session implements SessionHandle {
   /** 32 hex digits; no secret: it takes another one, which the client alone has, to go on with the session. */
   readonly id: string;
@@ -101,17 +102,25 @@ export class Session implements SessionHandle {
     else this.onClosed(why);
   }
 
-  /** For the server alone: it is over. */
+  /**
+   * It is over.
+   *
+   * @internal
+   */
   end(why: string): void {
     this.#isOver = true;
     this.#rooms.leaveAll(this);
     this.#channel?.cut(why);
   }
 
-  /** Set by the server: it is over without a connection. */
+  /**
+   * Set by the server: it is over without a connection.
+   *
+   * @internal
+   */
   onClosed: (why: string) => void = () => {};
 
-  /** For the server alone. */
+  /** @internal */
   attach(channel: Channel, { remote, transport }: Whence): void {
     const before = this.#channel;
     this.#channel = channel;
@@ -120,7 +129,10 @@ export class Session implements SessionHandle {
     before?.cut('the client came back by another connection');
   }
 
-  /** For the server alone. @returns whether that was its connection. */
+  /**
+   * @returns whether that was its connection.
+   * @internal
+   */
   detach(channel: Channel): boolean {
     if (this.#channel !== channel) return false;
     this.#channel = null;

@@ -107,6 +107,7 @@ interface ZstdRange extends Signed {
   readonly maxSize: bigint;
 }
 
+/** What a subscriber sends. */
 export type ToBroadcaster =
   | ({
       readonly type: 'configure';
@@ -126,6 +127,7 @@ export type ToBroadcaster =
   | ({ readonly type: 'confirm-receive'; readonly subscribers: number } & Signed & Identified)
   | ({ readonly type: 'serve'; readonly url: string } & Signed);
 
+/** What a broadcaster sends. */
 export type ToSubscriber =
   | ({
       readonly type: 'confirm-configure';

@@ -52,8 +52,10 @@ const HTTPS_PORT = 443;
 const WIRE_FOR_JSON = 3;
 const WIRE_AT_LEAST = 128;
 
+/** Which of two wires; nothing in a message tells. */
 export type SickservDialect = 'lz4' | 'plain';
 
+/** A release of the original whose ways are followed. */
 export type SickservVersion =
   | '0.0.1'
   | '0.0.2'
@@ -70,6 +72,7 @@ export type SickservVersion =
 /** A value of a payload; what is read is never a Map. */
 export type SickservValue = string | Bytes | readonly (string | Bytes)[] | SickservPayload;
 
+/** Values by name. */
 export interface SickservPayload {
   readonly [name: string]: SickservValue;
 }

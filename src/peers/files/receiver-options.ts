@@ -8,6 +8,7 @@ import type { FileOffer } from './incoming.ts';
 /** Yes, no, or yes and under another path: absolute, or as seen from the folder of downloads. Nothing is overwritten. */
 export type Decision = boolean | { readonly path: string };
 
+/** A file that is here, whole. */
 export interface ReceivedFile extends FileOffer {
   readonly path: string;
 }
@@ -19,6 +20,7 @@ export interface FileReceiverOptions {
   readonly onOffer?: (offer: FileOffer, signal: AbortSignal) => Promise<Decision> | Decision;
   /** Like the two that follow: must not throw; what it throws is ignored. */
   readonly onProgress?: (offer: FileOffer, received: number) => void;
+  /** Told once it is here, whole, and its hash is right. */
   readonly onReceived?: (file: ReceivedFile) => void;
   /** Of accepted files: refused with a status, ended by the peer (`caller_gone`) or not gone on with (`timeout`). */
   readonly onFailed?: (offer: FileOffer, error: SottoError) => void;

@@ -23,6 +23,7 @@ export interface FileSenderOptions {
   readonly pause?: number;
 }
 
+/** Of one file to one peer. */
 export interface SendFileOptions {
   /** Default: the file's own. The other side takes its last part, cleaned. */
   readonly name?: string;
@@ -32,6 +33,7 @@ export interface SendFileOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What became of a file, once the other side has it. */
 export interface SentFile {
   readonly id: string;
   /** Bytes of the file. */

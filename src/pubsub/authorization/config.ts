@@ -8,6 +8,7 @@ import { HmacAuthorizer, type HmacKey, newSecret } from './hmac.ts';
 import { MemoryReplayStore, type ReplayStore, SqliteReplayStore } from './replay-store.ts';
 import { TokenAuthorizer, type TokenKey } from './token.ts';
 
+/** The tokens of both directions, for {@link tokenAuth}. */
 export interface TokenAuthOptions {
   /** Proves subscribers: a token, or several with what each may do. Default: nothing does. */
   readonly toBroadcaster?: string | readonly TokenKey[];
@@ -15,6 +16,7 @@ export interface TokenAuthOptions {
   readonly toSubscriber?: string | readonly TokenKey[];
 }
 
+/** The keys of both directions, for {@link hmacAuth}. */
 export interface HmacAuthOptions {
   /** Proves subscribers: a secret (86 characters, base64url of 64 bytes), or several. Default: nothing does. */
   readonly toBroadcaster?: string | readonly HmacKey[];

@@ -22,6 +22,7 @@ const REMEMBERED = 180;
 const SECRET_SIZE = 64;
 const NONCE_SIZE = 4;
 
+/** One key that may sign, and what for. */
 export interface HmacKey extends Permissions {
   /** 64 bytes in base64url, with padding or without. */
   readonly secret: string;

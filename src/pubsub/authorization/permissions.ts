@@ -7,6 +7,7 @@ import type { Pattern } from '../stores/store.ts';
 import { type GlobToken, globCovers, globMatches, parseGlob } from '../topics/glob.ts';
 import type { Grant, Verdict } from './authorization.ts';
 
+/** What a key may do, by globs of topics. */
 export interface Permissions {
   /** Globs of `*` alone, such as `orders/*`. Default every topic. */
   readonly publish?: readonly string[];

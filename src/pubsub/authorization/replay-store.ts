@@ -4,6 +4,7 @@ import { openDatabase } from '#files';
 import { type Bytes, mapKey } from '../../bytes/bytes.ts';
 import type { Database, Statement } from '../../platform/types.ts';
 
+/** Remembers which codes have been used, so that each is good for once. */
 export interface ReplayStore {
   /**
    * Remembers a code.

@@ -7,6 +7,7 @@ import { decodeBearer, encodeBearer } from '../../wire/lonelyps-authorization.ts
 import type { Authorized, Authorizer, Grant, Verdict } from './authorization.ts';
 import { judged, PermissionCheck, type Permissions } from './permissions.ts';
 
+/** One token that is taken, and what for. */
 export interface TokenKey extends Permissions {
   readonly token: string;
 }

@@ -28,6 +28,7 @@ export interface PresetDictionary {
   readonly minSize?: number;
 }
 
+/** What a broadcaster offers to subscribers that ask for compression. */
 export interface CompressionOptions {
   /** Whether dictionaries are trained on the traffic of a connection whose subscriber wants it. Default true. */
   readonly training?: boolean;

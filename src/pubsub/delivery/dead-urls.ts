@@ -8,6 +8,7 @@
 import type { Outcome } from './format.ts';
 import { Recent } from './recent.ts';
 
+/** When subscriptions of URLs that are gone end. */
 export interface DeadUrlsOptions {
   /** Nobody there for so long, ms. Default 5 days. */
   readonly removeAfter?: number;

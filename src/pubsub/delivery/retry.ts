@@ -3,6 +3,7 @@
 import { assertNumber } from '../../bytes/assert.ts';
 import type { Outcome } from './format.ts';
 
+/** How often a delivery is tried again, and after how long. */
 export interface RetryOptions {
   /** Tries in all; 1 for no other. */
   readonly tries: number;

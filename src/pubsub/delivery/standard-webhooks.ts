@@ -39,6 +39,7 @@ import type { Answer, MessageBody } from './poster.ts';
 /** `whsec_` and 24 to 64 bytes in base64; several while one takes another's place. */
 export type WebhookSecrets = string | readonly string[];
 
+/** Which URLs get messages as Standard Webhooks, and how those are signed. */
 export interface StandardWebhooksOptions {
   /**
    * What is signed with. A function gives each url its own: with one for all, each receiver could pretend to another

@@ -46,6 +46,7 @@ export interface LoggedDelivery extends Delivery {
   readonly id: number;
 }
 
+/** Which deliveries; all conditions that are given must fit. */
 export interface DeliveryQuery {
   /** This topic, as a whole. */
   readonly topic?: Bytes;
@@ -60,6 +61,7 @@ export interface DeliveryQuery {
   readonly limit?: number;
 }
 
+/** One page of what a {@link DeliveryQuery} finds. */
 export interface DeliveryPage {
   /** The newest first. */
   readonly deliveries: readonly LoggedDelivery[];
@@ -76,6 +78,7 @@ export interface DeliveryLogCounts {
   readonly waiting: number;
 }
 
+/** Where deliveries are written down. */
 export interface DeliveryLog {
   readonly counts: DeliveryLogCounts;
   /** Takes note of a delivery; at once, and without ever throwing: rather than keep anybody waiting it loses it. */

@@ -13,6 +13,7 @@ import type {
 import { DeliveryLogWorker } from './delivery-log-worker.ts';
 import { checkQuery, type DeliveryRow, REMOVED_AT_ONCE, rowOf } from './delivery-table.ts';
 
+/** How much a delivery log keeps. */
 export interface SqliteDeliveryLogOptions {
   /** Deliveries kept; the oldest go first. 1 to 10 million. Default 100 000. */
   readonly maxRows?: number;

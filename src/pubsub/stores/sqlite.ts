@@ -113,6 +113,7 @@ interface Statements {
   readonly missMore: Statement;
 }
 
+/** Subscriptions in an SQLite file: on disk before they are confirmed. */
 export class SqliteSubscriptionStore implements SubscriptionStore {
   readonly #database: Database;
   readonly #of: Readonly<Record<Kind, Statements>>;

@@ -16,6 +16,7 @@ import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 import type { Rendition } from '../delivery/renditions.ts';
 
+/** What a subscriber asks a broadcaster for. */
 export interface SubscriberCompression {
   /** Whether the broadcaster may train dictionaries on what goes over the connection. Default false. */
   readonly training?: boolean;

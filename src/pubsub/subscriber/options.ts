@@ -9,6 +9,7 @@ import { parseUrl } from '../../transport/url.ts';
 import { type AuthConfig, noneAuth } from '../authorization/authorization.ts';
 import type { SubscriberCompression } from './compression.ts';
 
+/** Only `broadcasters` has no default. */
 export interface SubscriberOptions {
   /** Where broadcasters are, in the order in which they are asked: `http://host:3003`. */
   readonly broadcasters: string | readonly string[];
@@ -50,11 +51,13 @@ export interface SubscriberOptions {
   readonly log?: Logger;
 }
 
+/** Of one message. */
 export interface NotifyOptions {
   /** Told as the body is sent, in bytes; from the start again where it is sent again. */
   readonly onProgress?: (sent: number, total: number) => void;
 }
 
+/** What is subscribed to, and who hears of misses. */
 export interface SubscribeOptions {
   /** Topics; text stands for its UTF-8. */
   readonly exact?: readonly (string | Bytes)[];

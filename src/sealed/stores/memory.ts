@@ -11,6 +11,7 @@ interface Entry {
 /** How often, in claims, old entries are looked for beyond the oldest. */
 const SWEEP_EVERY = 4096;
 
+/** In memory: forgotten with the process. */
 export class MemoryOnceStore implements OnceStore {
   readonly persistent: boolean = false;
   readonly #limits: StoreLimits;

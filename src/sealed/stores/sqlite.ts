@@ -20,6 +20,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+/** In an SQLite file, on disk before the handler runs; shared by the processes of one machine. */
 export class SqliteOnceStore implements OnceStore {
   readonly persistent: boolean = true;
   readonly #database: Database;

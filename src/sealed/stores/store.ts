@@ -14,6 +14,7 @@ export type Claim =
   /** No room: better refused than forgotten. */
   | { readonly state: 'full' };
 
+/** Remembers which `once` requests have begun, and their answers. */
 export interface OnceStore {
   /** Whether what was claimed is still known after a crash and a restart. */
   readonly persistent: boolean;

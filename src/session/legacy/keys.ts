@@ -114,6 +114,7 @@ export class KeyTable {
   }
 }
 
+/** Which key is next; without either, 16 random letters. */
 export interface RekeyOptions {
   /** The new key. Default: random letters, drawn by the server. */
   readonly key?: string;

@@ -34,6 +34,7 @@ export interface SickservLimits {
   readonly keyTtl: number;
 }
 
+/** Where to listen, and what both ends must agree upon. */
 export interface SickservServerOptions extends SickservOptions {
   /** Default 1337; 0 takes a free one. */
   readonly port?: number;
@@ -47,6 +48,7 @@ export interface SickservServerOptions extends SickservOptions {
   readonly limits?: Partial<SickservLimits>;
 }
 
+/** Where the server is, and what both ends must agree upon. */
 export interface SickservClientOptions extends SickservOptions {
   /** Where the server listens: `http://host:1337`, or `https://`, `ws://`, `wss://`; either client takes all four. */
   readonly url: string;
