@@ -1,15 +1,19 @@
 /** The package as users get it: packed, installed in a new folder, imported, typed, run, and bundled for browsers. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { appendFileSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ROOT = process.cwd();
+/** What docs/api shows are the docstrings. */
+const PAGES = globSync(['README.md', 'docs/**/*.md'], { cwd: ROOT, exclude: ['docs/api'] });
 const folder = mkdtempSync(join(tmpdir(), 'sotto-package-'));
 const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
 let packed: readonly string[] = [];
@@ -42,12 +46,12 @@ describe('the packed package', () => {
 
   test('gives every entry point', () => {
     const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
-    for (const entry of Object.keys(exports)) {
-      if (entry.endsWith('.json')) continue;
-      const name = `sotto${entry.slice(1)}`;
-      const script = `console.log(Object.keys(await import('${name}')).length)`;
-      assert.ok(Number(run(process.execPath, ['--input-type=module', '-e', script])) > 3, name);
-    }
+    const names = Object.keys(exports)
+      .filter((entry) => !entry.endsWith('.json'))
+      .map((entry) => `sotto${entry.slice(1)}`);
+    const script = `for (const name of ${JSON.stringify(names)}) console.log(name, Object.keys(await import(name)).length > 3)`;
+    const said = run(process.execPath, ['--input-type=module', '-e', script]);
+    assert.equal(said, names.map((name) => `${name} true\n`).join(''));
   });
 
   test('runs the first example of the README, typed', () => {
@@ -71,7 +75,7 @@ describe('the packed package', () => {
   });
 
   test('types every example of the docs and of the docstrings', () => {
-    const texts = [...globSync(['README.md', 'docs/*.md', 'src/**/*.ts'], { cwd: ROOT })].map((file) =>
+    const texts = [...PAGES, ...globSync('src/**/*.ts', { cwd: ROOT })].map((file) =>
       readFileSync(join(ROOT, file), 'utf8').replaceAll(/^ *\* ?/gm, ''),
     );
     const examples = texts.flatMap((text) =>
@@ -101,6 +105,31 @@ describe('the packed package', () => {
       names[examples.findIndex((code) => code.includes('requestRaw'))] ?? assert.fail('no raw example');
     appendFileSync(join(folder, raw), 'await client.close();\nawait server.close();\n');
     assert.match(run(process.execPath, [raw]), /Uint8Array/);
+  });
+
+  test('runs every example of the docs after which stands what it prints', async () => {
+    cpSync(join(ROOT, 'examples', 'lookup', 'demo-main.csv'), join(folder, 'demo-main.csv'));
+    const printing = /^```ts\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$/gm;
+    const examples = PAGES.flatMap((page) =>
+      [...readFileSync(join(ROOT, page), 'utf8').matchAll(printing)].map(([, code = '', output = '']) => ({
+        page,
+        code,
+        output,
+      })),
+    );
+    assert.ok(examples.length > 10, `${examples.length} examples`);
+    const runs = examples.map(async ({ page, code, output }, index) => {
+      const file = `run-${index}.ts`;
+      // Whoever else runs this on the machine at this moment would be a neighbour.
+      writeFileSync(join(folder, file), code.replaceAll('57_009', String(randomInt(40_000, 50_000))));
+      const { stdout } = await promisify(execFile)(process.execPath, [file], {
+        cwd: folder,
+        env,
+        timeout: 60_000,
+      });
+      assert.equal(stdout, output, `${page}:\n${code}`);
+    });
+    await Promise.all(runs);
   });
 
   test('runs the examples of publish and subscribe: each says what it should, and ends', () => {

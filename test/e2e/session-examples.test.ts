@@ -48,23 +48,6 @@ describe('the smallest', () => {
   });
 });
 
-test('the examples of docs/session.md say what they should, and end', async () => {
-  const said = [
-    ['Hello, Ada.', 'tea is ready'],
-    ['1', '2', '42'],
-    ['kitchen: 1', 'kitchen: 2', '1', 'tea?', 'kitchen: 1', 'kitchen: 0'],
-  ];
-  const blocks = [...readFileSync('docs/session.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)];
-  assert.equal(blocks.length, said.length);
-  for (const [index, [, code = '']] of blocks.entries()) {
-    const file = `docs-${index}.ts`;
-    writeFileSync(join(staged.folder, file), code);
-    await using example = new Program(staged.folder, file);
-    assert.equal(await example.ended(), 0, example.lines.entries.join('\n'));
-    assert.deepEqual(example.lines.entries, said[index]);
-  }
-});
-
 describe('the chat', () => {
   test('has rooms, presence, proved and claimed names, fresh keys, and no escape codes of others', async () => {
     await using server = start('chat/server.ts', '0');
