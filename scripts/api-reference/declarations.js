@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { SyntaxKind } from 'typescript/unstable/ast';
 import { API, SymbolFlags } from 'typescript/unstable/sync';
 import { readDocstring } from './docstring.js';
+import { codeOf, documented, headOf, isMadeOfAnother, isOpen, isProperty, parameterName } from './nodes.js';
 
 const DIST = resolve('dist');
 /** Nowhere on disk: the root's config knows the sources, and not what was built from them. */
@@ -18,24 +19,21 @@ const KINDS = new Map([
   [SyntaxKind.TypeAliasDeclaration, 'type'],
 ]);
 const WITH_MEMBERS = ['class', 'interface'];
-const PROPERTIES = [SyntaxKind.PropertySignature, SyntaxKind.PropertyDeclaration, SyntaxKind.GetAccessor];
-const UTILITIES = ['Omit', 'Partial', 'Pick', 'Required'];
-const HIDDEN = [SyntaxKind.PrivateKeyword, SyntaxKind.ProtectedKeyword];
 
 /** @returns for each entry point its name, what it says of itself, what it exports, and what types of that are made of. */
 export function readEntryPoints() {
   const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const files = Object.entries(exports).flatMap(([path, { types }]) =>
-    types === undefined ? [] : [{ name: name + path.slice(1), file: resolve(types) }],
-  );
+  const files = Object.entries(exports)
+    .filter(([path]) => !path.endsWith('.json'))
+    .map(([path, { types }]) => {
+      if (types === undefined) throw new Error(`The entry point "${path}" of package.json names no types.`);
+      return { name: name + path.slice(1), file: resolve(types) };
+    });
   const api = new API({ cwd: resolve('.'), fs: withConfig(files.map(({ file }) => file)) });
   try {
     const { program, checker } = api.updateSnapshot({ openProjects: [CONFIG] }).getProject(CONFIG);
     const sources = files.map(({ name, file }) => ({ name, source: program.getSourceFile(file) }));
-    return new Reader(
-      checker,
-      sources.map(({ source }) => source),
-    ).entries(sources);
+    return new Reader(checker, sources).entries();
   } finally {
     api.close();
   }
@@ -51,24 +49,24 @@ function withConfig(files) {
 
 class Reader {
   #checker;
+  #sources;
   #exported;
 
   constructor(checker, sources) {
     this.#checker = checker;
-    this.#exported = new Set(sources.flatMap((source) => this.#symbolsOf(source).map(({ id }) => id)));
-  }
-
-  entries(sources) {
-    const told = new Set(this.#exported);
-    return sources.map(({ name, source }) => {
-      const items = this.#exportsOf(this.#checker.getSymbolAtLocation(source));
-      return { name, about: headOf(source.text), items, shapes: this.#shapesOf(items, told) };
+    this.#sources = sources.map(({ name, source }) => {
+      return { name, about: headOf(source.text), module: checker.getSymbolAtLocation(source) };
     });
+    const symbols = this.#sources.flatMap(({ module }) => checker.getExportsOfModule(module));
+    this.#exported = new Set(symbols.map((symbol) => this.#target(symbol).id));
   }
 
-  #symbolsOf(source) {
-    const module = this.#checker.getSymbolAtLocation(source);
-    return this.#checker.getExportsOfModule(module).map((symbol) => this.#target(symbol));
+  entries() {
+    const told = new Set(this.#exported);
+    return this.#sources.map(({ name, about, module }) => {
+      const items = this.#exportsOf(module);
+      return { name, about, items, shapes: this.#shapesOf(items, told) };
+    });
   }
 
   #exportsOf(module) {
@@ -122,7 +120,9 @@ class Reader {
     const members = [...statics, ...own]
       .filter(({ name }) => /^\w+$/.test(name))
       .flatMap((each) => {
-        const nodes = each.declarations.map((declaration) => declaration.resolve()).filter(isOpen);
+        const nodes = each.declarations
+          .map((declaration) => declaration.resolve())
+          .filter((node) => isOpen(node, DIST));
         const isTold = asked.has(each.name) && !nodes.some((node) => node.jsDoc);
         return nodes.length === 0 || isTold ? [] : [this.#member(each.name, nodes, each.flags)];
       });
@@ -132,7 +132,7 @@ class Reader {
   /** Nobody can call one whose parameters have types that nobody can import. */
   #constructorsOf({ members = [] }) {
     const nodes = members.filter(
-      (node) => node.kind === SyntaxKind.Constructor && node.parameters.length > 0 && isOpen(node),
+      (node) => node.kind === SyntaxKind.Constructor && node.parameters.length > 0 && isOpen(node, DIST),
     );
     const isCallable = [...this.#usesOf(nodes).values()].every(({ id }) => this.#exported.has(id));
     return nodes.length > 0 && isCallable ? [this.#member('constructor', nodes)] : [];
@@ -142,7 +142,7 @@ class Reader {
     const [node] = nodes;
     return {
       name,
-      kind: PROPERTIES.includes(node.kind) ? 'property' : 'method',
+      kind: isProperty(node) ? 'property' : 'method',
       isOptional: (flags & SymbolFlags.Optional) !== 0,
       type: node.type?.getText() ?? '',
       code: nodes.map(codeOf),
@@ -154,7 +154,7 @@ class Reader {
 
   #parametersOf({ parameters = [], type }) {
     return [
-      ...parameters.map((node) => ({ name: node.name.getText(), uses: this.#usesOf([node]) })),
+      ...parameters.map((node) => ({ name: parameterName(node), uses: this.#usesOf([node]) })),
       { name: 'returns', uses: type ? this.#usesOf([type]) : new Map() },
     ];
   }
@@ -197,43 +197,4 @@ function withInner(items) {
 
 function isOurs(symbol) {
   return !(symbol.flags & SymbolFlags.TypeParameter) && symbol.declarations[0]?.path.startsWith(DIST);
-}
-
-function isOpen(node) {
-  const isHidden = node.modifiers?.some(({ kind }) => HIDDEN.includes(kind)) ?? false;
-  const isInternal = readDocstring(node).isInternal;
-  return !isHidden && !isInternal && node.getSourceFile().fileName.startsWith(DIST);
-}
-
-/** What stands on several lines for no reason but its braces is one line until it is laid out. */
-function joined(code) {
-  return code.includes('/**') ? code : code.replaceAll(/\s*\n\s*/g, ' ');
-}
-
-/** `type X = Pick<Y, …>` and its like have the fields that remain. */
-function isMadeOfAnother({ kind, type, typeParameters }) {
-  if (kind !== SyntaxKind.TypeAliasDeclaration || typeParameters !== undefined) return false;
-  return UTILITIES.includes(type.typeName?.getText());
-}
-
-/** The comment of `const x = …` stands before its statement. */
-function documented(node) {
-  return node.kind === SyntaxKind.VariableDeclaration ? node.parent.parent : node;
-}
-
-function codeOf(node) {
-  const start = node.kind === SyntaxKind.VariableDeclaration ? 'const ' : '';
-  const code = node.getText().replace(/^(export )?(declare )?/, '');
-  return start + joined(code.replace(/;$/, ''));
-}
-
-/** The first paragraph of the comment at the head of a file, without the name that it begins with. */
-function headOf(text) {
-  const [, comment = ''] = text.match(/^\/\*\*([\s\S]*?)\*\//) ?? [];
-  const [about = ''] = comment
-    .replaceAll(/^ \* ?/gm, '')
-    .trim()
-    .replace(/^`[^`]*`:?\s*/, '')
-    .split('\n\n');
-  return about.slice(0, 1).toUpperCase() + about.slice(1);
 }

@@ -119,15 +119,14 @@ class Page {
 
   /** Parameters, what comes back, and errors: each where there is more to say than the signature does. */
   #details({ doc, parameters }, scope) {
-    const known = parameters.slice(0, -1).map(({ name, uses }) => ({ name, uses, about: '' }));
-    const told = doc.parameters.map(({ name, about }) => ({
-      ...{ name, about },
-      uses: known.find((each) => each.name === name)?.uses ?? new Map(),
-    }));
-    const silent = known.filter(({ name }) => !told.some((each) => each.name === name));
-    const rows = [...told, ...silent].map(({ name, uses, about }) =>
-      this.#detail(`\`${name}\``, uses, about, scope),
-    );
+    const told = new Map(doc.parameters.map(({ name, about }) => [name, about]));
+    const rows = parameters.slice(0, -1).flatMap(({ name, uses }) => {
+      const parts = [...told.keys()].filter((each) => each.startsWith(`${name}.`));
+      return [
+        this.#detail(`\`${name}\``, uses, told.get(name) ?? '', scope),
+        ...parts.map((part) => this.#detail(`\`${part}\``, new Map(), told.get(part), scope)),
+      ];
+    });
     const result = this.#detail('returns', parameters.at(-1)?.uses ?? new Map(), doc.returns, scope);
     const errors = doc.throws.map((text) => `- throws ${this.#line(text, scope)}`);
     return [...rows, result, ...errors].filter(Boolean).join('\n');

@@ -47,7 +47,7 @@ export interface BroadcasterLimits {
   readonly idleTimeout: number;
 }
 
-/** Only `auth` has no default, and even that on this machine alone. */
+/** None is needed on this machine; elsewhere `auth` is. */
 export interface BroadcasterOptions {
   /** Another try of a delivery that failed, before it counts as missed. Default three tries within a second or so. */
   readonly retry?: Partial<RetryOptions>;
