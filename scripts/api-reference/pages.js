@@ -173,8 +173,10 @@ class Page {
 
   #said(text, scope) {
     return text.replaceAll(/\{@link ([\w.]+)\}/g, (_, name) => {
-      const target = this.#links.byName(name, this.#file, scope);
-      return target ? `[\`${name}\`](${target})` : `\`${name}\``;
+      // What a class has from one that nobody can import is its own here.
+      const names = [name, name.split('.').at(-1)];
+      const known = names.find((each) => this.#links.byName(each, this.#file, scope));
+      return known ? `[\`${known}\`](${this.#links.byName(known, this.#file, scope)})` : `\`${name}\``;
     });
   }
 
