@@ -49,24 +49,27 @@ class Page {
   text() {
     const own = this.#links.ownItems(this.#entry);
     const values = own.filter((item) => !isType(item));
-    const types = [...own.filter(isType), ...this.#entry.shapes];
+    const types = own.filter(isType);
+    const { shapes } = this.#entry;
+    const told = [...types, ...shapes];
     const parts = [
       `# \`${this.#entry.name}\``,
       `${this.#said(this.#entry.about)}${guideTo(this.#entry.name)} ${MADE}`,
-      this.#contents(values, types),
+      this.#contents(values, types, shapes),
       ...values.flatMap((item) => this.#item(item, '##')),
-      ...(types.length > 0 ? ['## Types', ...types.flatMap((item) => this.#item(item, '###'))] : []),
+      ...(told.length > 0 ? ['## Types', ...told.flatMap((item) => this.#item(item, '###'))] : []),
     ];
     return `${parts.filter(Boolean).join('\n\n')}\n`;
   }
 
-  #contents(values, types) {
+  #contents(values, types, shapes) {
     const rows = values.map((item) => [this.#link(item), this.#cell(firstSentence(item.doc.text))]);
     const list = (items) => items.map((item) => this.#link(item)).join(' · ');
     const others = this.#entry.items.filter(({ id }) => !this.#links.isAt(id, this.#file));
     return [
       rows.length > 0 ? table(['export', 'what it is'], rows) : '',
       types.length > 0 ? `Types: ${list(types)}` : '',
+      shapes.length > 0 ? `What they are made of, and cannot be imported: ${list(shapes)}` : '',
       others.length > 0 ? `Also exported here: ${list(others)}` : '',
     ]
       .filter(Boolean)
