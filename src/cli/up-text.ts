@@ -12,9 +12,13 @@ function command(): string {
 export function callLine(node: Node): string {
   const { app, request } = node.config;
   const address = node.addresses[0] ?? '';
-  const ask = app === undefined ? '/where/drill' : '/ hello';
+  const ask = app === undefined ? '/where/drill' : `${node.routes.find(isPlain) ?? '/'} hello`;
   const raw = request !== false && request.payload === 'raw' ? ' --raw' : '';
   return `${command()} call ${reachable(address)} ${ask}${raw} --server-key ${node.publicKey}`;
+}
+
+function isPlain(route: string): boolean {
+  return !/[:*]/.test(route);
 }
 
 /** Three lines to paste, of what is up. */
