@@ -13,6 +13,7 @@ const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 if (existsSync(compiler)) {
   await build();
+  await buildForPages();
   if (target === root) linkCommand();
 } else {
   console.log('build: typescript is not installed (production install); the sources run as they are');
@@ -36,6 +37,16 @@ async function build() {
 async function writeSchema(dist) {
   const { configSchema } = await import(pathToFileURL(join(dist, 'node', 'config.js')).href);
   writeFileSync(join(dist, 'sotto.config.schema.json'), `${JSON.stringify(configSchema(), null, 2)}\n`);
+}
+
+// One folder, dist/browser/min, which a page without a bundler can be given as it is.
+async function buildForPages() {
+  const { browserFiles } = await import('./browser-files.ts'); // not before: esbuild comes with the compiler
+  const { outputFiles } = await browserFiles(join(target, 'dist', 'browser'), 'js');
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+  }
 }
 
 function builtTargets(target) {

@@ -1,11 +1,10 @@
 import { primitives } from '#crypto';
 import { files } from '#files';
+import { decodeKeyFile, decodePem, encodeKeyFile, encodePem, looksLikePem } from '#key-forms';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
-import { decodeKeyFile, encodeKeyFile } from './key-file.ts';
 import { rawPrivateKey } from './key-like.ts';
-import { decodePem, encodePem, looksLikePem } from './pkcs8.ts';
 import { PublicKey } from './public-key.ts';
 
 const HYBRID_LABEL = encodeUtf8('sotto/identity/mlkem768-x25519');

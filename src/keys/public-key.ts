@@ -38,7 +38,11 @@ export class PublicKey {
     return this.#fingerprint;
   }
 
-  /** The fingerprint's first 88 bits as eight English words, joined by blanks. */
+  /**
+   * The fingerprint's first 88 bits as eight English words, joined by blanks.
+   *
+   * @throws SottoError `unsupported_platform` in pages, before `loadWords` of `sotto/browser`.
+   */
   get words(): string {
     return fingerprintWords(this.bytes);
   }

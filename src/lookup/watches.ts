@@ -1,7 +1,8 @@
 /** Watching rows: who waits for which key, told when a file's change has changed it. */
 
 import { primitives } from '#crypto';
-import { encodeBase64, encodeUtf8 } from '../bytes/text.ts';
+import { encodeBase64 } from '../bytes/base64.ts';
+import { encodeUtf8 } from '../bytes/text.ts';
 import { StatusError } from '../errors.ts';
 import { findRow } from './built-in-query.ts';
 import type { LiveData } from './live/live-data.ts';

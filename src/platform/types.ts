@@ -45,13 +45,9 @@ export interface Primitives {
   equalSecrets(left: Bytes, right: Bytes): boolean;
 
   sha256(data: Bytes): Bytes;
-  sha512(data: Bytes): Bytes;
-  /** For what comes in pieces. */
-  startSha512(): RunningHash;
   sha3_256(data: Bytes): Bytes;
   shake256(data: Bytes, length: number): Bytes;
   hmacSha256(key: Bytes, data: Bytes): Bytes;
-  hmacSha512(key: Bytes, data: Bytes): Bytes;
   /** RFC 5869, extract and expand. */
   hkdfSha256(secret: Bytes, salt: Bytes, info: Bytes, length: number): Bytes;
 
@@ -70,6 +66,11 @@ export interface Primitives {
   /** AES-GCM; the key's length (16 or 32) picks AES-128 or AES-256. */
   readonly aesGcm: Aead;
 
+  /**
+   * Brings what the post-quantum suite needs, SHA-3 and ML-KEM, where it is not there from the start: before that, those
+   * throw SottoError `unsupported_platform`. Null where it is there.
+   */
+  loadPostQuantum(): Promise<void> | null;
   /** FIPS 203. */
   readonly mlKem768: {
     /** From the 64-byte seed d || z. `publicKey` is 1184 bytes. */

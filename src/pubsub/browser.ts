@@ -5,6 +5,6 @@ export { noneAuth } from './authorization/authorization.ts';
 export { hmacAuth, tokenAuth } from './authorization/config.ts';
 export { MemoryReplayStore } from './authorization/replay-store.ts';
 export { generateTopicSecret, topicKeyring } from './sealed-topics.ts';
-export { Subscriber } from './subscriber/subscriber.ts';
+export { PageSubscriber as Subscriber, type PageSubscriberOptions } from './subscriber/page-subscriber.ts';
 export { Subscription } from './subscriber/subscription.ts';
 export { globMatches } from './topics/glob.ts';

@@ -1,6 +1,6 @@
 /** What a url is subscribed to, in the order and under the hash that both ends agree on. */
 
-import { primitives } from '#crypto';
+import { startSha512 } from '#sha512';
 import { type Bytes, compareBytes } from '../bytes/bytes.ts';
 import { encodeUtf8 } from '../bytes/text.ts';
 import { type ExactSubscription, etagDocument, type GlobSubscription } from '../wire/lonelyps-stateless.ts';
@@ -14,7 +14,7 @@ import { nameOfPattern, type Pattern, type Wanted } from './stores/store.ts';
  */
 export function etagOf(url: string, wanted: readonly Wanted[]): Bytes {
   const { exacts, globs } = listsOf(wanted);
-  const hash = primitives.startSha512();
+  const hash = startSha512();
   for (const part of etagDocument(url, exacts, globs)) hash.update(part);
   return hash.digest();
 }

@@ -1,6 +1,6 @@
 /** `sotto/pubsub/wire`: what goes between broadcasters and subscribers, as bytes: no sockets, no keys. */
 
-import { primitives } from '#crypto';
+import { startSha512 } from '#sha512';
 import type { Bytes } from '../bytes/bytes.ts';
 import {
   decodeToBroadcaster,
@@ -110,7 +110,7 @@ export function strongEtag(
   exact: readonly ExactSubscription[],
   globs: readonly GlobSubscription[],
 ): Bytes {
-  const hash = primitives.startSha512();
+  const hash = startSha512();
   for (const part of etagDocument(url, exact, globs)) hash.update(part);
   return hash.digest();
 }

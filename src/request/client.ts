@@ -1,7 +1,10 @@
+import { primitives } from '#crypto';
 import { SottoError } from '../errors.ts';
 import { resolveAsking } from '../sealed/options.ts';
+import { suiteFor } from '../sealed/packet-client.ts';
 import { SealedClient } from '../sealed/sealed-client.ts';
 import { connect, streamTwin } from '../transport/connect.ts';
+import { CipherSuite } from '../wire/pssst.ts';
 import type { RequestClientOptions } from './options.ts';
 
 /**
@@ -29,7 +32,9 @@ export class RequestClient extends SealedClient {
     const urls = typeof url === 'string' ? [url] : url;
     if (urls.length === 0) throw new SottoError('invalid_url', 'A client needs one URL or more.');
     const { hub } = options;
-    return new RequestClient(urls, resolveAsking(options), {
+    const asking = resolveAsking(options);
+    if (suiteFor(asking) === CipherSuite.MLKEM768X25519_AESGCM256) await primitives.loadPostQuantum();
+    return new RequestClient(urls, asking, {
       connect: (road, events, limits) =>
         connect(road, events, hub === undefined ? limits : { ...limits, hub }),
       streamTwin,

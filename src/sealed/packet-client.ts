@@ -49,7 +49,7 @@ export class PacketClient {
 
   constructor(urls: readonly string[], options: ResolvedAsking, roads: Roads) {
     const { serverKey, identity } = options;
-    const cipherSuite = options.cipherSuite ?? suiteFor(options);
+    const cipherSuite = suiteFor(options);
     this.#options = options;
     this.#roads = roads;
     this.#pssst = new PssstClient(serverKey, {
@@ -158,7 +158,9 @@ export class PacketClient {
   }
 }
 
-function suiteFor({ serverKey }: ResolvedAsking): CipherSuite {
+/** The suite asked for, or that of the server's key. */
+export function suiteFor({ serverKey, cipherSuite }: ResolvedAsking): CipherSuite {
+  if (cipherSuite !== undefined) return cipherSuite;
   return looksHybrid(serverKey) ? CipherSuite.MLKEM768X25519_AESGCM256 : CipherSuite.X25519_AESGCM256;
 }
 

@@ -3,7 +3,13 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
-import { decodeBody, type EncodedBody, encodeBody, type Representation } from '../wire/representation.ts';
+import {
+  decodeSoon,
+  type EncodedBody,
+  encodeBody,
+  loadingToEncode,
+  type Representation,
+} from '../wire/representation.ts';
 import { decodeRoutedReply, encodeRoutedRequest, type RoutedReply } from '../wire/routed.ts';
 import type { Payload, ResolvedAsking } from './options.ts';
 import { PacketClient, type Roads } from './packet-client.ts';
@@ -64,6 +70,8 @@ export class SealedClient implements AsyncDisposable {
    */
   async request(route: string, body?: unknown, options: RequestOptions = {}): Promise<unknown> {
     this.#requirePayload('routed');
+    const loading = loadingToEncode(body, options.representation);
+    if (loading) await loading;
     const encoded = encodeBody(body, options.representation);
     const deadline = performance.now() + (options.timeout ?? this.#options.timeout);
     return answerOf(await this.#askWithRoom(route, encoded, options, deadline));
@@ -89,6 +97,8 @@ export class SealedClient implements AsyncDisposable {
    */
   async send(route: string, body?: unknown, options: Omit<RequestOptions, 'once'> = {}): Promise<void> {
     this.#requirePayload('routed');
+    const loading = loadingToEncode(body, options.representation);
+    if (loading) await loading;
     const message = this.#seal(route, encodeBody(body, options.representation), {
       once: false,
       oneWay: true,
@@ -200,7 +210,8 @@ export class SealedClient implements AsyncDisposable {
   }
 }
 
+/** The value, or a promise of it. */
 function answerOf(reply: RoutedReply): unknown {
-  if (reply.status === 0) return decodeBody(reply.body, reply.representation);
+  if (reply.status === 0) return decodeSoon(reply.body, reply.representation);
   throw errorOfStatus(reply.status, decodeUtf8(reply.body));
 }

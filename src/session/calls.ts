@@ -3,7 +3,12 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { SottoError, type StatusError } from '../errors.ts';
 import { errorOfStatus } from '../sealed/status.ts';
-import { decodeBody, type Representation, representationFromByte } from '../wire/representation.ts';
+import {
+  decodeBody,
+  decodeSoon,
+  type Representation,
+  representationFromByte,
+} from '../wire/representation.ts';
 import { decodeRoutedReply } from '../wire/routed.ts';
 import { costOfItem, decodeFailure } from '../wire/session.ts';
 import type { Inflow, Outflow } from './flow.ts';
@@ -50,7 +55,7 @@ export class Asked implements Call {
 
   #settle(content: Bytes): void {
     const { status, representation, body } = decodeRoutedReply(content);
-    if (status === 0) this.#settled.resolve(decodeBody(body, representation));
+    if (status === 0) this.#settled.resolve(decodeSoon(body, representation));
     else this.#settled.reject(errorOfStatus(status, String(decodeBody(body, 't'))));
   }
 }
@@ -83,15 +88,15 @@ export class Streamed implements Call {
   #takeOne(content: Bytes): void {
     const { status, representation, body } = decodeRoutedReply(content);
     if (status !== 0) return this.values.finish(errorOfStatus(status, String(decodeBody(body, 't'))));
-    this.values.push(decodeBody(body, representation));
+    this.values.push(decodeSoon(body, representation));
     this.values.finish();
   }
 }
 
-/** @throws SottoError `unsupported_representation`, `invalid_body`. */
+/** The value, or a promise of it. @throws SottoError `unsupported_representation`, `invalid_body`. */
 export function itemIn(content: Bytes): unknown {
   const representation: Representation = representationFromByte(content[0] ?? 0);
-  return decodeBody(content.subarray(1), representation);
+  return decodeSoon(content.subarray(1), representation);
 }
 
 /** @throws SottoError `out_of_bounds`, `invalid_text`. */

@@ -8,7 +8,6 @@ import { Events } from '../sealed/events.ts';
 import { ServerClock } from '../sealed/server-clock.ts';
 import { STATUS } from '../sealed/status.ts';
 import { backoffDelay } from '../transport/backoff.ts';
-import { httpPipe } from '../transport/http-pipe.ts';
 import { formatUrl, type RoadUrl } from '../transport/url.ts';
 import { ONCE_ID_SIZE, SESSION_ID_SIZE, type ServerHello } from '../wire/session.ts';
 import { type AskOptions, asking, type StreamOptions } from './asking.ts';
@@ -16,8 +15,8 @@ import { Channel } from './channel.ts';
 import { READS_COMPRESSED } from './compression.ts';
 import { Conversation, type SendOptions } from './conversation.ts';
 import { ClientHandshake, sessionIdOf } from './handshake.ts';
-import { MAX_SESSION_PACKET, sessionUrl } from './listener.ts';
 import { type ResolvedClient, resolveClient, type SessionClientOptions } from './options.ts';
+import { MAX_SESSION_PACKET, sessionUrl } from './url.ts';
 
 /** Of one question of a client. */
 export interface RequestOptions extends AskOptions {
@@ -268,6 +267,7 @@ export class SessionClient implements AsyncDisposable {
   async #openPipe(onUnreachable: (error: SottoError) => void): Promise<Pipe> {
     const limits = { maxMessage: MAX_SESSION_PACKET, timeout: this.#options.timeout };
     if (!this.#url.scheme.startsWith('http')) return sockets.connectChannel(formatUrl(this.#url), limits);
+    const { httpPipe } = await import('../transport/http-asking-pipe.ts'); // pages that need it are few
     return httpPipe(this.#url, { ...limits, onUnreachable });
   }
 

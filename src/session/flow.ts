@@ -7,7 +7,7 @@ import { FIRST_CREDIT } from '../wire/session.ts';
 export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
   readonly #onCredit: (credit: number) => void;
   readonly #onLeft: () => void;
-  readonly #values: { readonly value: Value; readonly cost: number }[] = [];
+  readonly #values: { readonly value: Value | Promise<Value>; readonly cost: number }[] = [];
   #allowed = FIRST_CREDIT;
   #used = 0;
   #end: { readonly error: unknown } | null = null;
@@ -23,10 +23,11 @@ export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
   }
 
   /**
+   * @param value or a promise of it; it is waited for by whoever takes it.
    * @param cost what it takes of the credit.
    * @throws StatusError 413 for more than was asked for.
    */
-  push(value: Value, cost: number = 1): void {
+  push(value: Value | Promise<Value>, cost: number = 1): void {
     if (this.#end) return;
     if (this.#allowed <= 0) throw new StatusError(413, 'More items came than were asked for.');
     this.#allowed -= cost;
@@ -48,7 +49,8 @@ export class Inflow<Value> implements AsyncIterableIterator<Value, void, void> {
     const next = this.#values.shift();
     if (next) {
       this.#use(next.cost);
-      return { done: false, value: next.value };
+      const { value } = next;
+      return { done: false, value: value instanceof Promise ? await value : value };
     }
     const error = this.#end?.error ?? null;
     this.#end = { error: null };

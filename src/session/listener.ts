@@ -1,13 +1,14 @@
 /** Where sessions come in: WebSockets and POSTs on a path of an HTTP port. */
 
 import { primitives } from '#crypto';
-import { SottoError } from '../errors.ts';
 import type { HttpLimits, Pipe } from '../platform/types.ts';
+import { MAX_BATCH } from '../transport/http-batches.ts';
 import { HttpMount } from '../transport/http-mount.ts';
-import { HttpPipes, MAX_BATCH } from '../transport/http-pipe.ts';
+import { HttpPipes } from '../transport/http-pipe.ts';
 import { told } from '../transport/listen.ts';
-import { DEFAULT_PATH, formatUrl, parseUrl, type RoadUrl } from '../transport/url.ts';
+import { formatUrl, type RoadUrl } from '../transport/url.ts';
 import { BATCH_ID_SIZE } from '../wire/http-batch.ts';
+import { MAX_SESSION_PACKET, sessionUrl } from './url.ts';
 
 export interface SessionListener {
   readonly address: string;
@@ -21,9 +22,6 @@ export interface SessionDoor {
   onDrop(reason: string): void;
 }
 
-const SESSION_PATH = '/session';
-/** What a Noise message has at the most, bytes. */
-export const MAX_SESSION_PACKET = 65_535;
 const MAX_CONNECTIONS = 20_000;
 const REQUEST_TIMEOUT = 10_000;
 /** Of a connection between two requests, ms. */
@@ -67,16 +65,6 @@ export async function listenForSessions(
     await Promise.all(listeners.map((listener) => listener.close()));
     throw error;
   }
-}
-
-/** With the path of sessions, where it names none. @throws SottoError `invalid_url`. */
-export function sessionUrl(text: string, schemes: readonly string[]): RoadUrl {
-  const url = parseUrl(text);
-  if (!schemes.includes(url.scheme)) {
-    const wanted = schemes.map((scheme) => `${scheme}://`).join(' or ');
-    throw new SottoError('invalid_url', `${text} carries no session; it must begin with ${wanted}.`);
-  }
-  return url.path === DEFAULT_PATH ? { ...url, path: SESSION_PATH } : url;
 }
 
 interface Place {

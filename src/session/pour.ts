@@ -4,7 +4,7 @@ import type { Logger } from '../app/message.ts';
 import { concat, EMPTY } from '../bytes/bytes.ts';
 import { StatusError } from '../errors.ts';
 import { STATUS } from '../sealed/status.ts';
-import { encodeBody } from '../wire/representation.ts';
+import { encodeBody, loadingToEncode } from '../wire/representation.ts';
 import { costOfItem, encodeFailure } from '../wire/session.ts';
 import type { Outflow } from './flow.ts';
 import type { Sender } from './sender.ts';
@@ -29,6 +29,8 @@ export async function pour(
 ): Promise<void> {
   try {
     const isWhole = await values.run(async (value) => {
+      const loading = loadingToEncode(value);
+      if (loading) await loading;
       const { representation, bytes } = encodeBody(value);
       if (bytes.length > maxMessage) throw new StatusError(413, 'A value is too long.');
       const content = concat(Uint8Array.of(representation.charCodeAt(0)), bytes);

@@ -3,7 +3,7 @@
 import { isAsyncIterable } from '../app/message.ts';
 import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
-import { encodeBody, type Representation } from '../wire/representation.ts';
+import { encodeBody, loadingToEncode, type Representation } from '../wire/representation.ts';
 import { encodeRoutedRequest } from '../wire/routed.ts';
 import { encodeCount, type KeptKind } from '../wire/session.ts';
 import { Asked, type Call, type Part, Streamed } from './calls.ts';
@@ -59,6 +59,8 @@ export class Requester {
 
   /** Asks; the answer's value. @throws StatusError; SottoError `timeout`, `aborted`, and whatever ended the session. */
   async request(route: string, body: unknown, options: QuestionOptions): Promise<unknown> {
+    const loading = isAsyncIterable(body) ? null : loadingToEncode(body, options.representation);
+    if (loading) await loading;
     const call = new Asked();
     this.#open(call, route, body, options);
     return call.answer;

@@ -5,7 +5,7 @@ import { isAsyncIterable, OK } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import { type SottoError, StatusError } from '../errors.ts';
 import { STATUS } from '../sealed/status.ts';
-import { decodeBody } from '../wire/representation.ts';
+import { decodeBody, loadingToDecode, loadingToEncode } from '../wire/representation.ts';
 import type { RoutedRequest } from '../wire/routed.ts';
 import { costOfItem, encodeCount, encodeFailure, type KeptKind } from '../wire/session.ts';
 import { answerOf, single } from './answer.ts';
@@ -174,14 +174,16 @@ export class Responder {
     await this.#sendAnswer(stream, answer, served, compress);
   }
 
-  #dispatch(
+  async #dispatch(
     { route, representation, body }: RoutedRequest,
     served: Served,
     signal: AbortSignal,
   ): Promise<Reply> {
     const { dispatch, facts } = this.#options;
     const flow = served.body;
-    return dispatch({
+    const loading = loadingToDecode(body, representation);
+    if (loading) await loading;
+    const reply = await dispatch({
       ...facts(),
       ...{ route, bytes: body, representation, signal },
       ...{ proof: 'session', protocol: 'session', isSealed: true },
@@ -189,6 +191,9 @@ export class Responder {
         return flow ?? decodeBody(body, representation);
       },
     });
+    const loadingAnswer = isAsyncIterable(reply.value) ? null : loadingToEncode(reply.value);
+    if (loadingAnswer) await loadingAnswer;
+    return reply;
   }
 
   async #answer(stream: number, request: RoutedRequest, reply: Reply, served: Served): Promise<void> {

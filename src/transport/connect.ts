@@ -1,12 +1,12 @@
 /** Links by URL. */
 
+import { connectRaw } from '#raw-roads';
 import { sockets } from '#sockets';
 import { SottoError } from '../errors.ts';
-import { framedPipe, messagePipe, type PacketPipe } from './framed.ts';
 import { HttpLink } from './http.ts';
+import { messagePipe, type PacketPipe } from './packet-pipe.ts';
 import { PipeLink } from './pipe-link.ts';
 import type { ConnectOptions, Link, LinkEvents } from './transport.ts';
-import { UdpLink } from './udp.ts';
 import { DEFAULT_PATH, formatUrl, parseUrl, type RoadUrl } from './url.ts';
 
 /**
@@ -18,9 +18,8 @@ export function connect(text: string, events: LinkEvents, options: ConnectOption
   const url = parseUrl(text);
   switch (url.scheme) {
     case 'udp':
-      return new UdpLink(url, events, options);
     case 'tcp':
-      return new PipeLink('tcp', url, () => openTcp(url, options), events, options);
+      return connectRaw(url, events, options);
     case 'ws':
     case 'wss':
       return new PipeLink('ws', url, () => openWebSocket(url, options), events, options);
@@ -37,10 +36,6 @@ export function connect(text: string, events: LinkEvents, options: ConnectOption
 export function streamTwin(text: string): string | null {
   const url = parseUrl(text);
   return url.scheme === 'udp' ? formatUrl({ ...url, scheme: 'tcp' }) : null;
-}
-
-async function openTcp(url: RoadUrl, { timeout, maxPacket }: ConnectOptions): Promise<PacketPipe> {
-  return framedPipe(await sockets.connectStream(url, timeout), maxPacket);
 }
 
 async function openWebSocket(url: RoadUrl, { timeout, maxPacket }: ConnectOptions): Promise<PacketPipe> {

@@ -4,25 +4,11 @@ import type { Bytes } from '../bytes/bytes.ts';
 import { encodeFrames, FrameDecoder } from '../bytes/framing.ts';
 import { messageOf } from '../errors.ts';
 import type { Pipe, PipeEvents, SocketAddress } from '../platform/types.ts';
-
-/** A pipe of whole packets that may be in the middle of one. */
-export interface PacketPipe extends Pipe {
-  /** Whether a packet has begun to arrive and has not ended. */
-  readonly midPacket: boolean;
-  /** Bytes that have come of it, where that is known. */
-  readonly arrived?: number;
-  /** Whether it is no pipe of packets any more: somebody else reads it, and sees to its time. */
-  readonly isTaken?: boolean;
-}
+import type { PacketPipe } from './packet-pipe.ts';
 
 /** @param maxPacket bytes; a longer one ends the connection. */
 export function framedPipe(pipe: Pipe, maxPacket: number): PacketPipe {
   return new FramedPipe(pipe, maxPacket);
-}
-
-/** A pipe whose messages are packets already. */
-export function messagePipe(pipe: Pipe): PacketPipe {
-  return Object.defineProperty(pipe, 'midPacket', { value: false }) as PacketPipe;
 }
 
 /** What all pipes of packets over another pipe have in common. */

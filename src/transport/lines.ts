@@ -4,8 +4,8 @@ import { sockets } from '#sockets';
 import { type Bytes, concatAll, EMPTY } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
-import type { PacketPipe } from './framed.ts';
 import { onePacketPipe, type PacketReader } from './one-packet-pipe.ts';
+import type { PacketPipe } from './packet-pipe.ts';
 import type { ConnectOptions, Link, LinkEvents } from './transport.ts';
 import { formatUrl, type RoadUrl } from './url.ts';
 

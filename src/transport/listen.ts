@@ -3,9 +3,10 @@
 import { sockets } from '#sockets';
 import { messageOf, SottoError } from '../errors.ts';
 import type { HttpLimits, Pipe } from '../platform/types.ts';
-import { framedPipe, messagePipe, type PacketPipe } from './framed.ts';
+import { framedPipe } from './framed.ts';
 import { mountHttp } from './http.ts';
 import { HttpMount } from './http-mount.ts';
+import { messagePipe, type PacketPipe } from './packet-pipe.ts';
 import { PipeConnections } from './pipe-listener.ts';
 import type { Listener, ListenOptions } from './transport.ts';
 import { listenUdp } from './udp.ts';

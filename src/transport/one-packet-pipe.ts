@@ -6,7 +6,8 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { messageOf } from '../errors.ts';
 import type { Pipe, PipeEvents } from '../platform/types.ts';
-import { type PacketPipe, PacketPipeOver } from './framed.ts';
+import { PacketPipeOver } from './framed.ts';
+import type { PacketPipe } from './packet-pipe.ts';
 
 /** Finds the one packet in what a connection brings. */
 export interface PacketReader {

@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../bytes/bytes.ts';
 import { messageOf, SottoError } from '../errors.ts';
-import type { PacketPipe } from './framed.ts';
+import type { PacketPipe } from './packet-pipe.ts';
 import type { ConnectOptions, Link, LinkEvents, Transport } from './transport.ts';
 import { formatUrl, type RoadUrl } from './url.ts';
 

@@ -5,7 +5,7 @@
 
 import { sockets } from '#sockets';
 import type { Bytes } from '../bytes/bytes.ts';
-import type { PacketPipe } from './framed.ts';
+import type { PacketPipe } from './packet-pipe.ts';
 import { Tally } from './tally.ts';
 import type { Arrival, ListenOptions, Transport } from './transport.ts';
 import { formatAddress, limitedHost } from './url.ts';

@@ -28,8 +28,9 @@
  * An unsubscribe is signed as a subscribe without recovery. Source: specs/lonelyps.md, section 11.
  */
 
+import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
-import { decodeBase64, encodeBase64, encodeUtf8 } from '../bytes/text.ts';
+import { encodeUtf8 } from '../bytes/text.ts';
 import { Writer } from '../bytes/writer.ts';
 import { SottoError } from '../errors.ts';
 

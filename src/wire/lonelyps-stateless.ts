@@ -34,10 +34,11 @@
  * Source: specs/lonelyps.md, sections 9 and 10.
  */
 
+import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { type Bytes, compareBytes, concat, EMPTY } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import type { StreamReader } from '../bytes/stream-reader.ts';
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../bytes/text.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
 import { Writer } from '../bytes/writer.ts';
 import { messageOf, SottoError } from '../errors.ts';
 

@@ -11,8 +11,8 @@
  * Source: specs/sickserv.md, section 2; the corners are those of CPython 3.11.
  */
 
+import { encodeBase64 } from '../bytes/base64.ts';
 import type { Bytes } from '../bytes/bytes.ts';
-import { encodeBase64 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 
 const LINE = /.{1,76}/g;

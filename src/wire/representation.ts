@@ -14,27 +14,20 @@
  * `p` (pickle) belongs to the lookup job alone. Source: specs/native.md, section 2.
  */
 
-import { type DecodeOptions, decode as decodeCbor, encode as encodeCbor } from 'cbor2';
+import { cbor } from '#cbor';
 import type { Bytes } from '../bytes/bytes.ts';
-import { decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
-import { SottoError } from '../errors.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
+import { codeOf, SottoError } from '../errors.ts';
 
 export type Representation = 't' | 'j' | 'c' | 'b';
 
 export const REPRESENTATIONS: readonly Representation[] = ['t', 'j', 'c', 'b'];
 
-// Chosen: deeper values are refused in both directions, so that no decoder recurses without end.
+// Chosen: what is nested deeper than CBOR's decoder goes is nothing for JSON either.
 const MAX_DEPTH = 256;
 
-// Chosen: the tags that are decoded (RFC 8949, section 3.4; sets, IANA 258). The library knows more, such as regular
-// expressions and symbols, which no stranger should be able to make here; they stay plain `Tag` objects.
-const TAGS: ReadonlyMap<number, (tag: Tag) => unknown> = new Map<number, (tag: Tag) => unknown>([
-  [1, (tag) => new Date(Math.round(numberIn(tag) * 1000))],
-  [2, (tag) => bigintIn(tag)],
-  [3, (tag) => -1n - bigintIn(tag)],
-  [258, (tag) => new Set(arrayIn(tag))],
-]);
-const CBOR_OPTIONS: DecodeOptions = { maxDepth: MAX_DEPTH, ignoreGlobalTags: true, tags: new Map(TAGS) };
+/** The whole CBOR of undefined, which is what most handlers return: no library is loaded for it. */
+const UNDEFINED = 0xf7;
 
 export interface EncodedBody {
   readonly representation: Representation;
@@ -45,7 +38,8 @@ export interface EncodedBody {
  * A value as bytes. `auto` picks `b` for bytes, `t` for strings, `j` where JSON keeps the value whole, else `c` (also
  * for undefined).
  *
- * @throws SottoError `invalid_body` for a value that the representation cannot hold.
+ * @throws SottoError `invalid_body` for a value that the representation cannot hold; in pages `unsupported_platform` for
+ * one that needs CBOR before that is loaded.
  */
 export function encodeBody(value: unknown, representation: Representation | 'auto' = 'auto'): EncodedBody {
   const letter = representation === 'auto' ? representationFor(value) : representation;
@@ -62,8 +56,34 @@ export function decodeBody(bytes: Bytes, representation: Representation): unknow
   try {
     return DECODERS[representation](bytes);
   } catch (cause) {
+    if (codeOf(cause) === 'unsupported_platform') throw cause;
     throw new SottoError('invalid_body', `The body is not ${NAMES[representation]}.`, { cause });
   }
+}
+
+/** What must be awaited before `value` can be written; null where nothing must, as everywhere but in pages. */
+export function loadingToEncode(
+  value: unknown,
+  representation: Representation | 'auto' = 'auto',
+): Promise<void> | null {
+  if (cbor.isLoaded || value === undefined) return null;
+  const letter = representation === 'auto' ? representationFor(value) : representation;
+  return letter === 'c' ? cbor.load() : null;
+}
+
+/** What must be awaited before `bytes` can be read; null where nothing must, as everywhere but in pages. */
+export function loadingToDecode(bytes: Bytes, representation: Representation): Promise<void> | null {
+  if (cbor.isLoaded || representation !== 'c') return null;
+  return bytes.length === 0 || isUndefined(bytes) ? null : cbor.load();
+}
+
+/** The value, or a promise of it where it cannot be read yet. @throws as {@link decodeBody}. */
+export function decodeSoon(bytes: Bytes, representation: Representation): unknown {
+  const loading = loadingToDecode(bytes, representation);
+  if (!loading) return decodeBody(bytes, representation);
+  const value = loading.then(() => decodeBody(bytes, representation));
+  value.catch(() => {}); // it may be given up before anybody waits
+  return value;
 }
 
 /** @throws SottoError `unsupported_representation` for any other byte. */
@@ -98,7 +118,11 @@ const ENCODERS: Readonly<Record<Representation, (value: unknown) => Bytes>> = {
     if (text === undefined) throw cannotHold('j', value);
     return encodeUtf8(text);
   },
-  c: (value) => attempt('c', value, () => encodeCbor(value)),
+  c(value) {
+    if (value === undefined) return Uint8Array.of(UNDEFINED);
+    const { encode } = cbor.part;
+    return attempt('c', value, () => encode(value));
+  },
   b(value) {
     if (value instanceof Uint8Array) return value;
     if (value === undefined) return new Uint8Array(0);
@@ -110,27 +134,12 @@ const ENCODERS: Readonly<Record<Representation, (value: unknown) => Bytes>> = {
 const DECODERS: Readonly<Record<Representation, (bytes: Bytes) => unknown>> = {
   t: decodeUtf8,
   j: (bytes) => JSON.parse(decodeUtf8(bytes)),
-  c: (bytes) => decodeCbor(bytes, CBOR_OPTIONS),
+  c: (bytes) => (isUndefined(bytes) ? undefined : cbor.part.decode(bytes)),
   b: (bytes) => bytes,
 };
 
-interface Tag {
-  readonly contents: unknown;
-}
-
-function numberIn({ contents }: Tag): number {
-  if (typeof contents === 'number') return contents;
-  throw new TypeError('A date must be a number.');
-}
-
-function bigintIn({ contents }: Tag): bigint {
-  if (!(contents instanceof Uint8Array)) throw new TypeError('A big integer must be bytes.');
-  return contents.length === 0 ? 0n : BigInt(`0x${encodeHex(contents)}`);
-}
-
-function arrayIn({ contents }: Tag): unknown[] {
-  if (Array.isArray(contents)) return contents;
-  throw new TypeError('A set must be an array.');
+function isUndefined(bytes: Bytes): boolean {
+  return bytes.length === 1 && bytes[0] === UNDEFINED;
 }
 
 /** Whether JSON gives the same value back: plain objects and arrays of strings, finite numbers, booleans, null. */

@@ -24,8 +24,9 @@
  * Sources: specs/simple-client-server.md, sections 2 and 3; specs/native.md, section 6.
  */
 
+import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../bytes/text.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 import { decodePickle, encodePickle } from './pickle.ts';
 import { pythonJson, pythonText } from './python-text.ts';

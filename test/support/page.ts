@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Browser, chromium } from 'playwright-core';
 
@@ -25,12 +25,45 @@ export interface Site extends Disposable {
 }
 
 /** Serves a page that runs a script. */
-export async function serveScript(script: string): Promise<Site> {
-  const page = `<!doctype html><title>Sotto</title><script type="module">${script}</script>`;
-  const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-    response.end(page);
+export function serveScript(script: string): Promise<Site> {
+  const page = pageOf(`<script type="module">${script}</script>`);
+  return served(
+    createServer((_request, response) => {
+      response.writeHead(200, HTML).end(page);
+    }),
+  );
+}
+
+/**
+ * Serves scripts by their names, and a page that runs `page.js`.
+ *
+ * @param beside mounts what else there is.
+ * @returns the site, with the names that were asked for.
+ */
+export async function serveFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  beside: (server: Server) => void,
+): Promise<Site & { readonly asked: readonly string[] }> {
+  const asked: string[] = [];
+  const page = pageOf('<script type="module" src="page.js"></script>');
+  const server = createServer((request, response) => {
+    const name = request.url?.slice(1) ?? '';
+    const file = files.get(name);
+    asked.push(name);
+    if (file) response.writeHead(200, { 'content-type': 'text/javascript' }).end(file);
+    else response.writeHead(name === '' ? 200 : 404, HTML).end(page);
   });
+  beside(server);
+  return { ...(await served(server)), asked };
+}
+
+const HTML = { 'content-type': 'text/html; charset=utf-8' };
+
+function pageOf(script: string): string {
+  return `<!doctype html><title>Sotto</title>${script}`;
+}
+
+async function served(server: Server): Promise<Site> {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,

@@ -38,6 +38,7 @@ const wycheproofGcm = load<Wycheproof>('wycheproof-aes-gcm');
 const wycheproofChaCha = load<Wycheproof>('wycheproof-chacha20-poly1305');
 
 for (const primitives of [node, web]) {
+  await primitives.loadPostQuantum();
   describe(`on ${primitives.name} primitives`, () => {
     test('Wycheproof X25519: every secret, and every all-zero one refused', () => {
       let run = 0;

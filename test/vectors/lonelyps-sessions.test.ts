@@ -31,6 +31,7 @@ import { Watch } from '../../src/pubsub/operations/watch.ts';
 import { OURS } from '../../src/pubsub/stateful/capabilities.ts';
 import { ConnectionUrls } from '../../src/pubsub/stateful/connection-urls.ts';
 import { bytesOf } from '../../src/pubsub/subscriber/calls.ts';
+import { ConnectionCompression } from '../../src/pubsub/subscriber/compression.ts';
 import { Connection } from '../../src/pubsub/subscriber/connection.ts';
 import type { SignedOperation } from '../../src/wire/lonelyps-authorization.ts';
 import {
@@ -437,7 +438,7 @@ class OurSubscriber {
       timeout: 5000,
       maxMessage: 10_000,
       spoolSize: 10_000,
-      compression: { training: true },
+      newCompression: () => new ConnectionCompression({ training: true }),
       onMessage: async ({ body }) => {
         this.received.push(await bytesOf(body.chunks()));
         return 1;

@@ -24,6 +24,8 @@ const REFUSALS = new Set([
   'unsupported_cipher',
 ]);
 
+await web.loadPostQuantum();
+
 interface Ends {
   readonly client: PssstClient;
   readonly server: PssstServer;

@@ -44,7 +44,9 @@ const MLKEM768_PKCS8_SEED = decodeHex('3054020100300b060960864801650304040204428
 // Node 24.18 to 24.x asks whether a raw key is a key object by throwing inside: 4 times the cost of the cipher itself.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const RAW_KEYS_ARE_SLOW = major === 24 && minor >= 18;
-const symmetricKey: (key: Bytes) => Bytes | KeyObject = RAW_KEYS_ARE_SLOW ? createSecretKey : (key) => key;
+export const symmetricKey: (key: Bytes) => Bytes | KeyObject = RAW_KEYS_ARE_SLOW
+  ? createSecretKey
+  : (key) => key;
 
 /** Runs `work` without stack traces where that same inner throw would collect one. */
 const untraced: <T>(work: () => T) => T = RAW_KEYS_ARE_SLOW ? withoutStackTraces : (work) => work();
@@ -65,15 +67,9 @@ export const primitives: Primitives = {
   equalSecrets: (left, right) => left.length === right.length && timingSafeEqual(left, right),
 
   sha256: (data) => plain(hash('sha256', data, 'buffer')),
-  sha512: (data) => plain(hash('sha512', data, 'buffer')),
-  startSha512() {
-    const running = createHash('sha512');
-    return { update: (data) => void running.update(data), digest: () => plain(running.digest()) };
-  },
   sha3_256: (data) => hash('sha3-256', data, 'buffer'),
   shake256: (data, outputLength) => createHash('shake256', { outputLength }).update(data).digest(),
   hmacSha256: (key, data) => createHmac('sha256', symmetricKey(key)).update(data).digest(),
-  hmacSha512: (key, data) => plain(createHmac('sha512', symmetricKey(key)).update(data).digest()),
   hkdfSha256(secret, salt, info, length) {
     // Node takes no longer info; the post-quantum suite has one, which carries a whole key and ciphertext.
     if (info.length > MAX_HKDF_INFO) return hkdf(sha256, secret, salt, info, length);
@@ -112,6 +108,7 @@ export const primitives: Primitives = {
     (key, nonce) => createDecipheriv(gcmOf(key), symmetricKey(key), nonce, TAG),
   ),
 
+  loadPostQuantum: () => null,
   mlKem768: {
     fromSeed(seed) {
       const der = Buffer.from(concat(MLKEM768_PKCS8_SEED, seed));
@@ -215,7 +212,7 @@ function jwkField(key: KeyObject, field: 'x' | 'd'): Bytes {
 }
 
 /** The same bytes without Buffer's own methods, so that what users get compares equal on every platform. */
-function plain(bytes: NodeJS.ArrayBufferView & BinaryLike): Bytes {
+export function plain(bytes: NodeJS.ArrayBufferView & BinaryLike): Bytes {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

@@ -1,18 +1,21 @@
 /** Primitives by noble: pure JavaScript, synchronous, in every browser and on insecure origins too. */
 
 import { gcm } from '@noble/ciphers/aes.js';
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
-import { scryptAsync } from '@noble/hashes/scrypt.js';
-import { sha256, sha512 } from '@noble/hashes/sha2.js';
-import { sha3_256, shake256 } from '@noble/hashes/sha3.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { randomBytes } from '@noble/hashes/utils.js';
-import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { type Bytes, concatAll } from '../../bytes/bytes.ts';
+import { OnDemand } from '../../bytes/on-demand.ts';
 import { SottoError } from '../../errors.ts';
 import type { Aead, MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
+import { x25519 } from './x25519.ts';
+
+const postQuantum: OnDemand<typeof import('./post-quantum.ts')> = /* @__PURE__ */ new OnDemand(
+  'ML-KEM',
+  'loadPostQuantum() of sotto/browser',
+  () => import('./post-quantum.ts'),
+);
 
 export const primitives: Primitives = {
   name: 'web',
@@ -25,15 +28,9 @@ export const primitives: Primitives = {
   },
 
   sha256: (data) => sha256(data),
-  sha3_256: (data) => sha3_256(data),
-  shake256: (data, length) => shake256(data, { dkLen: length }),
-  sha512: (data) => sha512(data),
-  startSha512() {
-    const running = sha512.create();
-    return { update: (data) => void running.update(data), digest: () => running.digest() };
-  },
+  sha3_256: (data) => postQuantum.part.sha3_256(data),
+  shake256: (data, length) => postQuantum.part.shake256(data, { dkLen: length }),
   hmacSha256: (key, data) => hmac(sha256, key, data),
-  hmacSha512: (key, data) => hmac(sha512, key, data),
   hkdfSha256: (secret, salt, info, length) => hkdf(sha256, secret, salt, info, length),
 
   x25519: {
@@ -56,12 +53,14 @@ export const primitives: Primitives = {
 
   aesGcm: aead(gcm),
 
+  loadPostQuantum: () => postQuantum.load(),
   mlKem768: {
     fromSeed(seed) {
-      const { secretKey, publicKey } = ml_kem768.keygen(seed);
+      const { secretKey, publicKey } = postQuantum.part.ml_kem768.keygen(seed);
       return { privateKey: handle<MlKemPrivateKey>(secretKey), publicKey };
     },
     encapsulate(publicKey) {
+      const { ml_kem768 } = postQuantum.part;
       try {
         const { sharedSecret, cipherText } = ml_kem768.encapsulate(publicKey);
         return { sharedSecret, ciphertext: cipherText };
@@ -69,15 +68,27 @@ export const primitives: Primitives = {
         throw new SottoError('invalid_key', 'This is not an ML-KEM-768 public key.', { cause });
       }
     },
-    decapsulate: (privateKey, ciphertext) => ml_kem768.decapsulate(ciphertext, raw(privateKey)),
+    decapsulate: (privateKey, ciphertext) =>
+      postQuantum.part.ml_kem768.decapsulate(ciphertext, raw(privateKey)),
   },
 
-  scrypt: (passphrase, salt, cost, length) => scryptAsync(passphrase, salt, { ...cost, dkLen: length }),
+  async scrypt(passphrase, salt, cost, length) {
+    const { scryptAsync } = await import('@noble/hashes/scrypt.js');
+    return scryptAsync(passphrase, salt, { ...cost, dkLen: length });
+  },
 };
 
-export const chaCha20Poly1305: Aead = /* @__PURE__ */ aead(chacha20poly1305);
+/** As much of noble's ciphers as an AEAD needs. */
+type Cipher = (
+  key: Bytes,
+  nonce: Bytes,
+  associatedData: Bytes,
+) => {
+  encrypt(plaintext: Bytes): Bytes;
+  decrypt(sealed: Bytes): Bytes;
+};
 
-function aead(cipher: typeof gcm | typeof chacha20poly1305): Aead {
+export function aead(cipher: Cipher): Aead {
   return {
     seal(key, nonce, associatedData, plaintext, out, offset) {
       out.set(cipher(key, nonce, associatedData).encrypt(concatAll(plaintext)), offset);

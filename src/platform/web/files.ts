@@ -3,12 +3,15 @@
 import { SottoError } from '../../errors.ts';
 import type { Database, DataFiles, Downloads, Files, Spool, StoredFile } from '../types.ts';
 
-export const files: Files = {
-  readPrivate: () =>
+/** Whatever is asked of a key file. */
+export const noKeyFiles = {
+  read: (): Promise<never> =>
     Promise.reject(unsupported('read key files; use Identity.from with a key kept elsewhere')),
-  writePrivate: () =>
+  write: (): Promise<never> =>
     Promise.reject(unsupported('write key files; keep Identity.toHex() where the page may')),
 };
+
+export const files: Files = { readPrivate: noKeyFiles.read, writePrivate: noKeyFiles.write };
 
 export const dataFiles: DataFiles = {
   stamp: noDataFiles,

@@ -1,6 +1,7 @@
-/** Cryptography for Noise, by noble. */
+/** Cryptography for Noise, by noble: all of it, as `page-noise-crypto.ts` has not. */
 
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import type { NoisePrimitives } from '../types.ts';
-import { chaCha20Poly1305, primitives } from './crypto.ts';
+import { aead, primitives } from './crypto.ts';
 
-export const noisePrimitives: NoisePrimitives = { ...primitives, chaCha20Poly1305 };
+export const noisePrimitives: NoisePrimitives = { ...primitives, chaCha20Poly1305: aead(chacha20poly1305) };

@@ -3,7 +3,7 @@
 import { type Bytes, concatAll } from '../../bytes/bytes.ts';
 import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
-import type { MessageKind, Pipe, PipeEvents, Sockets } from '../types.ts';
+import type { HttpAnswer, MessageKind, Pipe, PipeEvents, Sockets } from '../types.ts';
 
 export const sockets: Sockets = {
   bindDatagrams: () => unsupported('listen for datagrams'),
@@ -15,24 +15,16 @@ export const sockets: Sockets = {
   connectStream: () => unsupported('open TCP connections'),
   listenHttp: () => unsupported('be an HTTP server'),
   listenHttpStreams: () => unsupported('be an HTTP server'),
-  postStream: () => unsupported('deliver webhooks'),
   get: () => unsupported('ask webhooks'),
   assertNetworks: () => {},
 
-  async post(url, { body, contentType, maxAnswer, signal }) {
-    try {
-      const headers = { 'content-type': contentType };
-      const answer = await fetch(url, {
-        method: 'POST',
-        body: body.slice(),
-        headers,
-        signal,
-        credentials: 'omit',
-      });
-      return { status: answer.status, body: await readAnswer(answer, maxAnswer) };
-    } catch (cause) {
-      throw new SottoError('unreachable', `${url} cannot be reached: ${String(cause)}`, { cause });
-    }
+  post: (url, { body, contentType, ...rest }) => post(url, body, { 'content-type': contentType }, rest),
+
+  // A browser streams to HTTP/2 alone: what is sent is put together first.
+  async postStream(url, { body, headers, ...rest }) {
+    const parts: Bytes[] = [];
+    for await (const part of body) parts.push(part);
+    return post(url, concatAll(parts), headers, rest);
   },
 
   connectChannel: (url, { timeout, messages = 'binary' }) =>
@@ -54,6 +46,22 @@ export const sockets: Sockets = {
 
   soon: (work) => queueMicrotask(work),
 };
+
+async function post(
+  url: string,
+  body: Bytes,
+  headers: Readonly<Record<string, string>>,
+  { maxAnswer, signal }: { readonly maxAnswer: number; readonly signal: AbortSignal },
+): Promise<HttpAnswer> {
+  try {
+    const options = { method: 'POST', credentials: 'omit' } as const;
+    const answer = await fetch(url, { ...options, body: body.slice(), headers, signal });
+    const retryAfter = answer.headers.get('retry-after');
+    return { status: answer.status, body: await readAnswer(answer, maxAnswer), retryAfter };
+  } catch (cause) {
+    throw new SottoError('unreachable', `${url} cannot be reached: ${String(cause)}`, { cause });
+  }
+}
 
 async function readAnswer(answer: Response, maxAnswer: number): Promise<Bytes> {
   const parts: Bytes[] = [];

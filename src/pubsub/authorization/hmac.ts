@@ -1,8 +1,9 @@
 /** Every message signed under a shared secret: proven without TLS, in its time, and once. */
 
 import { primitives } from '#crypto';
+import { hmacSha512 } from '#sha512';
+import { decodeBase64, encodeBase64 } from '../../bytes/base64.ts';
 import type { Bytes } from '../../bytes/bytes.ts';
-import { decodeBase64, encodeBase64 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import {
   decodeHmacHeader,
@@ -97,7 +98,7 @@ function codeOf(
   { timestamp, nonce }: Pick<HmacHeader, 'timestamp' | 'nonce'>,
   secret: Bytes,
 ): Bytes {
-  return primitives.hmacSha512(secret, signedBytes(operation, { timestamp, nonce, tracing }));
+  return hmacSha512(secret, signedBytes(operation, { timestamp, nonce, tracing }));
 }
 
 /** What names the url of one message is good once anyway: nobody expects that url a second time. */

@@ -5,7 +5,7 @@
  * Source: specs/lonelyps.md, section 8.
  */
 
-import { primitives } from '#crypto';
+import { sha512Of } from '#sha512';
 import { EMPTY } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
@@ -134,7 +134,7 @@ export class SessionCompression {
   #custom(compressor: Compressor & { readonly dictionary: Uint8Array }): CompressionChange {
     const range = rangeOf(compressor);
     const body = compressor.dictionary;
-    const sha512 = primitives.sha512(body);
+    const sha512 = sha512Of(body);
     return {
       operation: (url) => ({ kind: 'enable-zstd-custom', url, ...range, sha512 }),
       message: (authorization) => ({

@@ -1,6 +1,7 @@
 /** How a url is asked whether it wants to be subscribed: as WebSub has it, and so that every lonelyps subscriber answers. */
 
 import { primitives } from '#crypto';
+import { sha512Of } from '#sha512';
 import { type Bytes, EMPTY, sameBytes } from '../../bytes/bytes.ts';
 import { encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 import { decodeAnswer } from '../../wire/lonelyps-stateless.ts';
@@ -15,7 +16,7 @@ export const MAX_INTENT_ANSWER: number = 64 * 1024;
 /** The topic of the message that asks: one that nobody has subscribed to. */
 const TOPIC: Bytes = encodeUtf8('sotto/intent');
 const CHALLENGE_SIZE = 16;
-const SHA512_OF_NOTHING: Bytes = primitives.sha512(EMPTY);
+const SHA512_OF_NOTHING: Bytes = sha512Of(EMPTY);
 
 interface Asking {
   /** One GET, that follows no redirect; see {@link MAX_INTENT_ANSWER}. */

@@ -1,7 +1,7 @@
 /** A message as it comes: its length and its hash checked, in memory while it is small, else on disk. */
 
-import { primitives } from '#crypto';
 import { openSpool } from '#files';
+import { sha512Of, startSha512 } from '#sha512';
 import { type Bytes, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
 import type { RunningHash, Spool } from '../../platform/types.ts';
@@ -56,7 +56,7 @@ export async function collectAny(
   chunks: AsyncIterable<Bytes> | Iterable<Bytes>,
   inMemory: number,
 ): Promise<HashedMessage> {
-  const hash = primitives.startSha512();
+  const hash = startSha512();
   const blocks = new Blocks();
   let length = 0;
   let spool: Spool | null = null;
@@ -85,7 +85,7 @@ export class MessageCollector {
   readonly #blocks = new Blocks();
   /** Where what is long goes; null for what is short. */
   readonly #spool: Spool | null;
-  readonly #hash: RunningHash = primitives.startSha512();
+  readonly #hash: RunningHash = startSha512();
   #come = 0;
 
   /** @throws SottoError `file_unwritable`. */
@@ -131,7 +131,7 @@ export class MessageCollector {
 /** A message that came in one piece: checked at once. @throws SottoError `invalid_message`. */
 export function wholeMessage(bytes: Bytes, { length, sha512 }: ExpectedMessage): CollectedMessage {
   if (bytes.length !== length) throw invalid('its length is another');
-  if (!sameBytes(primitives.sha512(bytes), sha512)) throw invalid('its hash is another');
+  if (!sameBytes(sha512Of(bytes), sha512)) throw invalid('its hash is another');
   return new MemoryMessage(length, [bytes]);
 }
 
@@ -141,7 +141,7 @@ export function messageInMemory(bytes: Bytes): CollectedMessage {
 
 /** A message that is in memory already. */
 export function hashedMessage(bytes: Bytes): HashedMessage {
-  return { body: messageInMemory(bytes), sha512: primitives.sha512(bytes) };
+  return { body: messageInMemory(bytes), sha512: sha512Of(bytes) };
 }
 
 class MemoryMessage implements CollectedMessage {

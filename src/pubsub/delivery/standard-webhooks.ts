@@ -21,8 +21,9 @@
 
 import { primitives } from '#crypto';
 import { assertNumber } from '../../bytes/assert.ts';
+import { decodeBase64, encodeBase64 } from '../../bytes/base64.ts';
 import { type Bytes, concat, concatAll, EMPTY } from '../../bytes/bytes.ts';
-import { decodeBase64, decodeUtf8, encodeBase64, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
+import { decodeUtf8, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import { percentEncoded } from '../percent.ts';
 import { globMatches } from '../topics/glob.ts';

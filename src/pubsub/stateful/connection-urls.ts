@@ -6,8 +6,8 @@
  */
 
 import { primitives } from '#crypto';
+import { encodeBase64 } from '../../bytes/base64.ts';
 import { type Bytes, concat } from '../../bytes/bytes.ts';
-import { encodeBase64 } from '../../bytes/text.ts';
 
 export class ConnectionUrls {
   readonly #prefix: string;

@@ -4,17 +4,16 @@
  * Source: specs/lonelyps.md, section 8.
  */
 
-import { primitives } from '#crypto';
+import { sha512Of } from '#sha512';
 import { zstd } from '#zstd';
 import { type Bytes, sameBytes } from '../../bytes/bytes.ts';
 import { SottoError } from '../../errors.ts';
-import type { SignedOperation } from '../../wire/lonelyps-authorization.ts';
-import type { ToSubscriber } from '../../wire/lonelyps-stateful.ts';
 import { Compressors, FIRST_TRAINED, PLAIN } from '../compression/compressors.ts';
 import { compressMessage, unpackMessage } from '../compression/messages.ts';
 import type { CollectedMessage, HashedMessage } from '../delivery/message.ts';
 import type { MessageBody } from '../delivery/poster.ts';
 import type { Rendition } from '../delivery/renditions.ts';
+import type { Change, MessageCompression } from './message-compression.ts';
 
 /** What a subscriber asks a broadcaster for. */
 export interface SubscriberCompression {
@@ -26,12 +25,7 @@ export interface SubscriberCompression {
   readonly initial?: number;
 }
 
-type Change = Extract<
-  ToSubscriber,
-  { type: 'enable-zstd-preset' | 'enable-zstd-custom' | 'disable-zstd-custom' }
->;
-
-export class ConnectionCompression {
+export class ConnectionCompression implements MessageCompression {
   readonly #options: SubscriberCompression | null;
   readonly #compressors = new Compressors('smallest-minimum');
 
@@ -44,17 +38,6 @@ export class ConnectionCompression {
   get wanted(): { enableZstd: boolean; enableTraining: boolean; initialDictionary: number } {
     const { training = false, initial = 0 } = this.#options ?? {};
     return { enableZstd: this.#options !== null, enableTraining: training, initialDictionary: initial };
-  }
-
-  /** What a change must prove. */
-  operationOf(change: Change, url: string): SignedOperation {
-    const { compressor } = change;
-    if (change.type === 'disable-zstd-custom') return { kind: change.type, compressor, url };
-    const { level, minSize, maxSize } = change;
-    const range = { url, compressor, level, minSize, maxSize };
-    return change.type === 'enable-zstd-preset'
-      ? { kind: change.type, ...range }
-      : { kind: change.type, ...range, sha512: change.sha512 };
   }
 
   /** @throws SottoError `invalid_message` for what was not asked for, or cannot be. */
@@ -101,7 +84,7 @@ export class ConnectionCompression {
   #custom({ compressor, sha512, body }: Change & { type: 'enable-zstd-custom' }): Bytes {
     if (!this.#options?.training) throw invalid('training was not asked for');
     if (compressor < FIRST_TRAINED) throw invalid(`${compressor} is no trained dictionary`);
-    if (sameBytes(primitives.sha512(body), sha512)) return body;
+    if (sameBytes(sha512Of(body), sha512)) return body;
     throw invalid('a dictionary is not the one that its hash says');
   }
 }

@@ -27,8 +27,8 @@ import { Outgoing } from '../stateful/outgoing.ts';
 import { asOnePart, partSize, partsOf } from '../stateful/parts.ts';
 import { Turns } from '../stateful/turns.ts';
 import type { Pattern } from '../stores/store.ts';
-import { ConnectionCompression, type SubscriberCompression } from './compression.ts';
 import type { Arrived } from './mailbox.ts';
+import { type Change, type MessageCompression, operationOf } from './message-compression.ts';
 import type { OutgoingMessage } from './road.ts';
 
 export interface ConnectionOptions {
@@ -39,8 +39,8 @@ export interface ConnectionOptions {
   readonly maxMessage: number;
   /** Longer messages go to disk, bytes. */
   readonly spoolSize: number;
-  /** Null for none. */
-  readonly compression: SubscriberCompression | null;
+  /** Of a new connection. */
+  readonly newCompression: () => MessageCompression;
   /** @returns how many took it, which the broadcaster is told. */
   readonly onMessage: (message: Arrived) => Promise<number>;
   readonly onMissed: (topic: Bytes) => void;
@@ -85,7 +85,7 @@ export class Connection {
   /** Of what was asked and not answered, sent or not. */
   readonly #asking = new Set<(why: unknown) => void>();
   readonly #incoming: Incoming<StreamStart & { readonly url: string }>;
-  readonly #compression: ConnectionCompression;
+  readonly #compression: MessageCompression;
   /** What bears a url is sent in the order in which urls are taken. */
   readonly #signing: Turns;
   /** Parts of notifications are never mixed. */
@@ -128,7 +128,7 @@ export class Connection {
     this.#pipe = pipe;
     this.#outgoing = new Outgoing(pipe, (why) => this.#fail(why));
     this.#incoming = new Incoming(options);
-    this.#compression = new ConnectionCompression(options.compression);
+    this.#compression = options.newCompression();
     this.#signing = new Turns((why) => this.#fail(why));
     this.#notifying = new Turns((why) => this.#fail(why));
     this.#opened = new Promise((resolve, reject) => {
@@ -401,8 +401,8 @@ export class Connection {
     });
   }
 
-  async #change(change: Parameters<ConnectionCompression['change']>[0], url: string): Promise<void> {
-    await this.#prove(change, this.#compression.operationOf(change, url));
+  async #change(change: Change, url: string): Promise<void> {
+    await this.#prove(change, operationOf(change, url));
     this.#compression.change(change);
   }
 

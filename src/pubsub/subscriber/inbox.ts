@@ -3,9 +3,9 @@
 import type { Bytes } from '../../bytes/bytes.ts';
 import { decodeUtf8 } from '../../bytes/text.ts';
 import { messageOf } from '../../errors.ts';
+import { bytesOf } from '../delivery/bytes-of.ts';
 import type { CollectedMessage } from '../delivery/message.ts';
 import type { Spans } from '../operations/spans.ts';
-import { bytesOf } from './calls.ts';
 import type { Arrived } from './mailbox.ts';
 
 /** A message as it came. Its body can be read until the next message is asked for. */

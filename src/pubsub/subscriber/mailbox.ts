@@ -1,12 +1,12 @@
 /** What a subscription has got and nobody has read yet; the same message, told twice, is there once. */
 
 import { type Bytes, mapKey } from '../../bytes/bytes.ts';
+import { bytesOf } from '../delivery/bytes-of.ts';
 import { type CollectedMessage, messageInMemory } from '../delivery/message.ts';
 import type { Spans } from '../operations/spans.ts';
 import type { TopicSeal } from '../sealed-topics.ts';
 import type { Pattern } from '../stores/store.ts';
 import { globMatches } from '../topics/glob.ts';
-import { bytesOf } from './calls.ts';
 import { Inbox, ReceivedMessage } from './inbox.ts';
 
 /** A message as some road brought it. */

@@ -1,7 +1,7 @@
 /** A notification's body with its length and hash, which go before it: from memory, a file, or what comes in pieces. */
 
-import { primitives } from '#crypto';
 import { openStored } from '#files';
+import { startSha512 } from '#sha512';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { encodeUtf8 } from '../../bytes/text.ts';
 import { collectAny, type HashedMessage, hashedMessage } from '../delivery/message.ts';
@@ -24,7 +24,7 @@ export async function prepareBody(body: Body, inMemory: number): Promise<HashedM
 async function ofFile(path: string): Promise<HashedMessage> {
   const stored = await openStored(path);
   try {
-    const hash = primitives.startSha512();
+    const hash = startSha512();
     for await (const chunk of stored.chunks()) hash.update(chunk);
     const { length } = stored;
     return {

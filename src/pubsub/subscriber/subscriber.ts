@@ -1,34 +1,15 @@
-import { primitives } from '#crypto';
-import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
-import { encodeUtf8 } from '../../bytes/text.ts';
-import { messageOf, SottoError } from '../../errors.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/types.ts';
-import { Counters } from '../../sealed/counters.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { loadSpans, type Spans } from '../operations/spans.ts';
-import { sealedTopics, type TopicSeal } from '../sealed-topics.ts';
-import type { Pattern } from '../stores/store.ts';
-import { BroadcasterCalls, bytesOf } from './calls.ts';
-import { Mailbox } from './mailbox.ts';
+import { loadSpans } from '../operations/spans.ts';
+import { sealedTopics } from '../sealed-topics.ts';
+import { BroadcasterCalls } from './calls.ts';
+import { ConnectionCompression } from './compression.ts';
 import { MovingRoad } from './moving-road.ts';
-import {
-  type NotifyOptions,
-  type ResolvedSubscriberOptions,
-  resolveSubscriber,
-  type SubscribeOptions,
-  type SubscriberOptions,
-} from './options.ts';
-import { type Body, prepareBody, watchedBody } from './outgoing-body.ts';
+import { type ResolvedSubscriberOptions, resolveSubscriber, type SubscriberOptions } from './options.ts';
 import { Receiver } from './receiver.ts';
-import type { Road } from './road.ts';
-import { Subscription } from './subscription.ts';
+import { FIRST_PAUSE, type SubscriberParts, TopicSubscriber } from './topic-subscriber.ts';
 import { WebhookRoad } from './webhook-road.ts';
 import { WebSocketRoad } from './websocket-road.ts';
-
-const IDENTIFIER_SIZE = 16;
-const MAX_TOPIC = 65_535;
-/** Between two rounds through the broadcasters, ms. */
-const FIRST_PAUSE = 250;
 
 /**
  * Hears of topics by webhook or WebSocket, and tells of them.
@@ -46,17 +27,9 @@ const FIRST_PAUSE = 250;
  * }
  * ```
  */
-export class Subscriber implements Endpoint, AsyncDisposable {
-  readonly #options: ResolvedSubscriberOptions;
-  readonly #counters = new Counters();
-  readonly #seal: TopicSeal | null;
-  readonly #spans: Spans;
+export class Subscriber extends TopicSubscriber implements Endpoint {
   readonly #receiver: Receiver;
   readonly #webhooks: WebhookRoad;
-  readonly #road: Road;
-  readonly #subscriptions = new Set<Subscription>();
-  readonly #names = new Set<string>();
-  #count = 0;
 
   /**
    * Listens where it should, and connects where it should. By `http` nothing is asked of a broadcaster yet; by `both` the
@@ -72,14 +45,16 @@ export class Subscriber implements Endpoint, AsyncDisposable {
     });
     const receiver = new Receiver(resolved);
     const webhooks = new WebhookRoad({ calls, receiver, log: resolved.log });
-    const { listen, publicUrl, transport } = resolved;
+    const { listen, publicUrl, transport, keyring, compression } = resolved;
     if (listen !== undefined) await webhooks.listen(listen, publicUrl);
     else if (publicUrl !== undefined) webhooks.mountedAt(publicUrl);
-    const parts = { receiver, webhooks, spans: await loadSpans() };
+    const seal = keyring === undefined ? null : sealedTopics({ keyring });
+    const parts = { receiver, webhooks, seal, spans: await loadSpans() };
     if (transport === 'http') return new Subscriber(resolved, { ...parts, road: webhooks });
     const webSocket = new WebSocketRoad({
       ...resolved,
       backoff: { first: FIRST_PAUSE, tries: Number.POSITIVE_INFINITY },
+      newCompression: () => new ConnectionCompression(compression),
       urlOf: (mailbox) => webhooks.urlOf(mailbox),
       onServing: (url, connection) => receiver.askedToServe(url, connection),
     });
@@ -89,91 +64,18 @@ export class Subscriber implements Endpoint, AsyncDisposable {
     return new Subscriber(resolved, { ...parts, road });
   }
 
-  private constructor(options: ResolvedSubscriberOptions, { receiver, webhooks, road, spans }: Parts) {
-    this.#options = options;
+  private constructor(
+    options: ResolvedSubscriberOptions,
+    { receiver, webhooks, ...parts }: SubscriberParts & Webhooks,
+  ) {
+    super(options, parts);
     this.#receiver = receiver;
     this.#webhooks = webhooks;
-    this.#road = road;
-    this.#spans = spans;
-    this.#seal = options.keyring === undefined ? null : sealedTopics({ keyring: options.keyring });
   }
 
   /** Where broadcasters reach it; null where they do not. */
   get address(): string | null {
     return this.#webhooks.address;
-  }
-
-  /** How often each thing happened, such as `sealed_unopened`, or what became of messages handed to an app. */
-  get counters(): Readonly<Record<string, number>> {
-    return this.#counters.snapshot();
-  }
-
-  /**
-   * Tells everybody who has subscribed to a topic.
-   *
-   * @param body text stands for its UTF-8. A file is read twice; what comes in pieces is first kept, on disk where it is
-   * long, since its hash goes before it. What is sealed is held in memory, 64 MiB at the most.
-   * @returns how many confirmed it.
-   * @throws StatusError where a broadcaster refuses; SottoError `unreachable` where none can be reached (it may have
-   * been delivered all the same), `refused` for an answer that is not proven, `body_too_large`, `file_unreadable`.
-   */
-  async notify(
-    topic: string | Bytes,
-    body: Body,
-    { onProgress }: NotifyOptions = {},
-  ): Promise<{ notified: number }> {
-    const name = topicOf(topic);
-    const { body: message, sha512 } = await this.#prepared(name, body);
-    const identifier = primitives.randomBytes(IDENTIFIER_SIZE);
-    const subject = { topic: name, identifier, bytes: message.length, url: null };
-    const span = this.#spans.start('notify', null, subject);
-    const tracing = span?.tracing ?? EMPTY;
-    const watched = onProgress ? watchedBody(message, onProgress) : message;
-    let why = '';
-    try {
-      return {
-        notified: await this.#road.notify({ topic: name, identifier, sha512, tracing, body: watched }),
-      };
-    } catch (error) {
-      why = messageOf(error);
-      throw error;
-    } finally {
-      span?.end(why);
-      await message.remove();
-    }
-  }
-
-  /**
-   * Asks the broadcasters for messages; what comes is read from the subscription.
-   *
-   * @throws StatusError where a broadcaster refuses; SottoError `unreachable`, `refused`, `invalid_option`.
-   */
-  async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const { onMissed = () => {}, keep = false } = options;
-    const mailbox = new Mailbox({
-      name: this.#nameFor(options.name),
-      patterns: patternsOf(options),
-      seal: this.#seal,
-      maxWaiting: this.#options.maxWaiting,
-      spans: this.#spans,
-      onMissed: (topic) => this.#told(onMissed, topic),
-      onUnopened: () => this.#counters.add('sealed_unopened'),
-    });
-    const subscription = new Subscription({
-      mailbox,
-      transport: this.#options.transport === 'http' ? 'http' : 'ws',
-      seal: this.#seal,
-      counters: this.#counters,
-      end: () => this.#end(subscription, mailbox, keep),
-    });
-    this.#subscriptions.add(subscription);
-    try {
-      await this.#road.subscribe(mailbox);
-    } catch (error) {
-      await subscription.close().catch(() => {}); // the first error says why
-      throw error;
-    }
-    return subscription;
   }
 
   /** Whether requests for this path are for it; see {@link Endpoint}. */
@@ -187,81 +89,12 @@ export class Subscriber implements Endpoint, AsyncDisposable {
   }
 
   /** Ends every subscription, then stops listening. */
-  async close(): Promise<void> {
-    const ends = await Promise.allSettled(
-      [...this.#subscriptions].map((subscription) => subscription.close()),
-    );
-    await this.#road.close();
-    await this.#webhooks.close();
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** What a program's own function throws ends no connection. */
-  #told(onMissed: (topic: Bytes | null) => void, topic: Bytes | null): void {
-    try {
-      onMissed(topic);
-    } catch (error) {
-      this.#options.log.error({ error }, 'onMissed failed');
-    }
-  }
-
-  async #prepared(topic: Bytes, body: Body): ReturnType<typeof prepareBody> {
-    const prepared = await prepareBody(body, this.#options.spoolSize);
-    if (!this.#seal?.covers(topic)) return prepared;
-    const plain = await bytesOf(prepared.body.chunks()).finally(() => prepared.body.remove());
-    return prepareBody(this.#seal.seal(topic, plain), this.#options.spoolSize);
-  }
-
-  /** The first has the usual url. */
-  #nameFor(name: string | undefined): string {
-    this.#count += 1;
-    const chosen = name ?? (this.#count === 1 ? '' : String(this.#count));
-    if (!/^(?!\.+$)[\w.-]*$/.test(chosen) || this.#names.has(chosen)) {
-      throw new SottoError(
-        'invalid_option',
-        `"${chosen}" cannot be the name of a subscription, or is one already.`,
-      );
-    }
-    this.#names.add(chosen);
-    return chosen;
-  }
-
-  async #end(subscription: Subscription, mailbox: Mailbox, keep: boolean): Promise<void> {
-    this.#subscriptions.delete(subscription);
-    try {
-      await this.#road.unsubscribe(mailbox, keep);
-    } finally {
-      this.#names.delete(mailbox.name);
-      mailbox.inbox.close();
-      await mailbox.inbox.discard();
-    }
+  override async close(): Promise<void> {
+    await super.close().finally(() => this.#webhooks.close());
   }
 }
 
-/** What a subscriber is made of besides its options. */
-interface Parts {
+interface Webhooks {
   readonly receiver: Receiver;
   readonly webhooks: WebhookRoad;
-  readonly road: Road;
-  readonly spans: Spans;
-}
-
-function patternsOf({ exact = [], glob = [] }: SubscribeOptions): readonly Pattern[] {
-  const patterns: Pattern[] = [
-    ...exact.map((topic) => ({ kind: 'exact', topic: topicOf(topic) }) as const),
-    ...glob.map((each) => ({ kind: 'glob', glob: each }) as const),
-  ];
-  if (patterns.length > 0) return patterns;
-  throw new SottoError('invalid_option', 'A subscription needs a topic (exact) or a glob.');
-}
-
-function topicOf(topic: string | Bytes): Bytes {
-  const bytes = typeof topic === 'string' ? encodeUtf8(topic) : topic;
-  if (bytes.length <= MAX_TOPIC) return bytes;
-  throw new SottoError('invalid_argument', `A topic has ${bytes.length} bytes; ${MAX_TOPIC} are the most.`);
 }

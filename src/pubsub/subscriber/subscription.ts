@@ -1,6 +1,6 @@
 import type { Dispatcher } from '../../app/app.ts';
 import type { Counters } from '../../sealed/counters.ts';
-import { type AttachOptions, attachTo } from '../attach.ts';
+import type { AttachOptions } from '../attach.ts';
 import type { TopicSeal } from '../sealed-topics.ts';
 import type { ReceivedMessage } from './inbox.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -44,8 +44,9 @@ export class Subscription implements AsyncIterable<ReceivedMessage>, AsyncDispos
    *
    * @throws SottoError `invalid_option`.
    */
-  attach(app: Dispatcher, options: AttachOptions = {}): Promise<void> {
+  async attach(app: Dispatcher, options: AttachOptions = {}): Promise<void> {
     const { transport, seal, counters } = this.#options;
+    const { attachTo } = await import('../attach.ts'); // pages seldom have an app
     return attachTo(app, this, { transport, seal, counters, ...options });
   }
 

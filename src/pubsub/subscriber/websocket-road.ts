@@ -12,9 +12,9 @@ import { type Backoff, backoffDelay } from '../../transport/backoff.ts';
 import type { AuthConfig } from '../authorization/authorization.ts';
 import { patienceFor } from '../delivery/deadline.ts';
 import { nameOfPattern, type Pattern } from '../stores/store.ts';
-import type { SubscriberCompression } from './compression.ts';
 import { Connection } from './connection.ts';
 import type { Arrived, Mailbox } from './mailbox.ts';
+import type { MessageCompression } from './message-compression.ts';
 import type { OutgoingMessage, Road } from './road.ts';
 import { sharedBodies } from './shared-body.ts';
 
@@ -29,7 +29,8 @@ export interface WebSocketRoadOptions {
   readonly backoff: Backoff;
   readonly maxMessage: number;
   readonly spoolSize: number;
-  readonly compression: SubscriberCompression | null;
+  /** Of a new connection. */
+  readonly newCompression: () => MessageCompression;
   /** The webhook's url of a mailbox, whose messages come this way while the connection lasts; null for none. */
   readonly urlOf: (mailbox: Mailbox) => string | null;
   /** A connection asks for the messages of a webhook. */
@@ -190,7 +191,7 @@ export class WebSocketRoad implements Road {
   }
 
   async #connect(address: string): Promise<Open> {
-    const { auth, timeout, maxMessage, spoolSize, compression } = this.#options;
+    const { auth, timeout, maxMessage, spoolSize, newCompression } = this.#options;
     let onEnd: (why: unknown) => void = () => {};
     const ended = new Promise<unknown>((resolve) => {
       onEnd = resolve;
@@ -200,7 +201,7 @@ export class WebSocketRoad implements Road {
       timeout,
       maxMessage,
       spoolSize,
-      compression,
+      newCompression,
       onMessage: (message) => this.#take(message),
       onMissed: (topic) => this.#missed(topic),
       onServing: this.#options.onServing,
