@@ -1,8 +1,8 @@
 /** CBOR as bodies have it (RFC 8949), by the library, and no more of it than a stranger may use. */
 
 import { type DecodeOptions, decode, encode } from 'cbor2';
-import type { Bytes } from '../bytes/bytes.ts';
-import { encodeHex } from '../bytes/text.ts';
+import type { Bytes } from './bytes.ts';
+import { encodeHex } from './text.ts';
 
 export interface CborCodec {
   /** @throws for a value that CBOR cannot hold. */
