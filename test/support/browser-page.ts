@@ -89,6 +89,7 @@ const page = {
   },
 
   async inSession(): Promise<unknown> {
+    const early = await failureOf((async () => session.push('/say/den', new Date(0)))());
     const typed = createClient<PageApp>(session);
     const counted: number[] = [];
     for await (const number of typed.stream('/count/300')) counted.push(number);
@@ -97,6 +98,7 @@ const page = {
     const { celsius } = await typed.request('/weather/oslo');
     await session.request('/join/den');
     return {
+      early,
       celsius,
       counted: counted.reduce((sum, each) => sum + each, 0),
       doubled,
