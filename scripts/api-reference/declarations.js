@@ -24,7 +24,7 @@ const WITH_MEMBERS = ['class', 'interface'];
 export function readEntryPoints() {
   const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
   const files = Object.entries(exports)
-    .filter(([path]) => !path.endsWith('.json'))
+    .filter(([path]) => !/\.(json|min\.js)$/.test(path)) // data, and copies of other entries
     .map(([path, { types }]) => {
       if (types === undefined) throw new Error(`The entry point "${path}" of package.json names no types.`);
       return { name: name + path.slice(1), file: resolve(types) };

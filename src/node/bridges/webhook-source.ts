@@ -8,8 +8,9 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import { type InboundMessage, OK } from '../../app/message.ts';
+import { decodeBase64 } from '../../bytes/base64.ts';
 import { type Bytes, concatAll, EMPTY } from '../../bytes/bytes.ts';
-import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
+import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
 import { told } from '../../transport/listen.ts';
