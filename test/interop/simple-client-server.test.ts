@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { LookupServer, lookup } from '../../src/node/lookup.ts';
 
 const PEER = fileURLToPath(new URL('../support/simple_client_server.py', import.meta.url));
-const KEYS = fileURLToPath(new URL('../vectors/simple-client-server.json', import.meta.url));
+const KEYS = fileURLToPath(new URL('../../conformance/vectors/simple-client-server.json', import.meta.url));
 const run = promisify(execFile);
 
 const { keys } = JSON.parse(readFileSync(KEYS, 'utf8')) as {

@@ -14,7 +14,7 @@ import {
 } from '../../src/wire/lonelyps-stateful.ts';
 
 export const lonelyps = JSON.parse(
-  readFileSync(new URL('../vectors/lonelyps.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../conformance/vectors/lonelyps.json', import.meta.url), 'utf8'),
 ) as {
   readonly counts: Readonly<Record<string, number>>;
   readonly fixed: {

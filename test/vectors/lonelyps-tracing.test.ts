@@ -22,7 +22,7 @@ interface Vector {
   }[];
 }
 
-const { vectors } = JSON.parse(readFileSync('test/vectors/lonelyps.json', 'utf8')) as {
+const { vectors } = JSON.parse(readFileSync('conformance/vectors/lonelyps.json', 'utf8')) as {
   vectors: readonly Vector[];
 };
 const made = vectors.filter(({ kind }) => kind === 'tracing');

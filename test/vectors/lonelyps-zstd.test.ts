@@ -28,7 +28,7 @@ interface Vector {
   readonly hex: string;
 }
 
-const { vectors } = JSON.parse(readFileSync(new URL('lonelyps.json', import.meta.url), 'utf8')) as {
+const { vectors } = JSON.parse(readFileSync(new URL('../../conformance/vectors/lonelyps.json', import.meta.url), 'utf8')) as {
   vectors: Vector[];
 };
 const frames = vectors.filter(({ kind }) => kind === 'zstd');

@@ -160,7 +160,7 @@ describe('our own suites', () => {
   });
 
   test('their bytes never change: packets kept since the first release still open, on both primitives', () => {
-    const file = JSON.parse(readFileSync(new URL('native-suites.json', import.meta.url), 'utf8')) as {
+    const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/native-suites.json', import.meta.url), 'utf8')) as {
       vectors: { suite: CipherSuite; serverPrivate: string; packet: string; message: string; clientPublic: string | null }[];
     };
     assert.equal(file.vectors.length, 4);

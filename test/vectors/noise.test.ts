@@ -39,7 +39,7 @@ interface Source {
   readonly vectors: readonly Vector[];
 }
 
-const { sources } = JSON.parse(readFileSync(new URL('noise.json', import.meta.url), 'utf8')) as {
+const { sources } = JSON.parse(readFileSync(new URL('../../conformance/vectors/noise.json', import.meta.url), 'utf8')) as {
   sources: readonly Source[];
 };
 

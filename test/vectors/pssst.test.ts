@@ -22,7 +22,7 @@ interface Vector {
   readonly originals_differ?: object;
 }
 
-const file = JSON.parse(readFileSync(new URL('pssst.json', import.meta.url), 'utf8')) as { vectors: Vector[] };
+const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/pssst.json', import.meta.url), 'utf8')) as { vectors: Vector[] };
 
 /** The vectors' kinds of error, in our codes. */
 const CODES: Readonly<Record<string, string>> = {

@@ -28,7 +28,7 @@ interface Vector {
   readonly compare?: string;
 }
 
-const file = JSON.parse(readFileSync(new URL('sickserv.json', import.meta.url), 'utf8')) as {
+const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/sickserv.json', import.meta.url), 'utf8')) as {
   vectors: Vector[];
 };
 

@@ -38,7 +38,7 @@ interface Vector {
   readonly recoverable?: Readonly<Record<string, unknown>>;
 }
 
-const file = JSON.parse(readFileSync(new URL('simple-client-server.json', import.meta.url), 'utf8')) as {
+const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/simple-client-server.json', import.meta.url), 'utf8')) as {
   vectors: Vector[];
   keys: Record<'query' | 'reply', { privatePem: string; publicPem: string }>;
 };

@@ -34,7 +34,7 @@ interface Vector {
   readonly error?: { readonly kind: string };
 }
 
-const file = JSON.parse(readFileSync(new URL('stp.json', import.meta.url), 'utf8')) as {
+const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/stp.json', import.meta.url), 'utf8')) as {
   vectors: Vector[];
   keys: { node: Record<'publicKeyHeader' | 'spki' | 'pkcs1Public' | 'pkcs8', string> };
   own: { udp_session: string; user: string; hostname: string; udpport: number; tcpport: number };
