@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
 import { addCallCommand } from './call.ts';
+import { addConformanceCommands } from './conformance.ts';
 import { addDeliveriesCommand } from './deliveries.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addKeyCommands } from './keys.ts';
@@ -59,6 +60,7 @@ function createProgram(): Command {
   addDoctorCommand(program);
   addTopicKeyCommands(program);
   addDeliveriesCommand(program);
+  addConformanceCommands(program);
   inheritSettings(program);
   return program;
 }

@@ -24,14 +24,6 @@ export interface Pair<End> {
   readonly responder: End;
 }
 
-/** The same primitives, but that every fresh X25519 key is this one. */
-export function withEphemeral(primitives: NoisePrimitives, raw: Bytes): NoisePrimitives {
-  const { x25519 } = primitives;
-  const privateKey = x25519.importPrivate(raw);
-  const publicKey = x25519.publicKey(privateKey);
-  return { ...primitives, x25519: { ...x25519, generate: () => ({ privateKey, publicKey }) } };
-}
-
 /** What both ends of a protocol must be given. */
 export function handshakeOptions(
   protocol: NoiseProtocol,

@@ -8,20 +8,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type Bytes, concat, EMPTY } from '../../src/bytes/bytes.ts';
 import { encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
+import { withEphemeral } from '../../src/conformance/testee/native.ts';
 import { Epoch } from '../../src/envelope/noise/epoch.ts';
 import { HandshakeState } from '../../src/envelope/noise.ts';
 import { RekeyingTransport, type RekeyMessage, type SealedMessage } from '../../src/envelope/rekey.ts';
 import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
 import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
-import {
-  decodeRekey,
-  encodeRekey,
-  finish,
-  handshake,
-  handshakeOptions,
-  session,
-  withEphemeral,
-} from '../support/noise.ts';
+import { decodeRekey, encodeRekey, finish, handshake, handshakeOptions, session } from '../support/noise.ts';
 import { areOverwritten, keysIn, opened, recording } from '../support/thief.ts';
 
 const TEXT = encodeUtf8('a message');

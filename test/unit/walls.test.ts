@@ -60,7 +60,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod'],
   console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   browser: [...BELOW_JOBS, ...JOBS, 'browser', '#cbor', '#crypto', '#word-list'],
-  cli: [...BELOW_JOBS, ...JOBS, 'node', 'cli', 'node:', '#files', 'commander', 'pino'],
+  conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', 'node:'],
+  cli: [...BELOW_JOBS, ...JOBS, 'node', 'conformance', 'cli', 'node:', '#files', 'commander', 'pino'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 

@@ -11,7 +11,7 @@ import { Identity } from '../../src/keys/identity.ts';
 import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
 import type { NoisePrimitives } from '../../src/platform/types.ts';
 import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
-import { withEphemeral } from '../support/noise.ts';
+import { withEphemeral } from '../../src/conformance/testee/native.ts';
 
 interface Vector {
   readonly protocol_name?: NoiseProtocol;

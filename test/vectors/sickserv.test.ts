@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { decodeHex, encodeHex } from '../../src/bytes/text.ts';
+import { dialectOf, withBytes } from '../../src/conformance/sickserv-values.ts';
 import { newKeyFor } from '../../src/session/legacy/keys.ts';
 import { splitEndpoint } from '../../src/session/legacy/options.ts';
 import { codecs, processPayload, unprocessPayload } from '../../src/session/legacy/payload.ts';
@@ -11,7 +12,6 @@ import {
   decryptSickserv,
   encodeSickservJson,
   encryptSickserv,
-  type SickservDialect,
   type SickservPayload,
   type SickservVersion,
   sickservHabits,
@@ -63,20 +63,8 @@ function vectorsOf(op: string): Vector[] {
   return vectors;
 }
 
-/** Bytes are written as an object in the vectors. */
-function fromVector(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(fromVector);
-  if (typeof value !== 'object' || value === null) return value;
-  if ('$bytes' in value) return decodeHex(String(value.$bytes));
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, fromVector(member)]));
-}
-
 function payloadOf(value: unknown): SickservPayload {
-  return fromVector(value) as SickservPayload;
-}
-
-function dialectOf(version: SickservVersion): SickservDialect {
-  return version < '0.0.6' ? 'lz4' : 'plain';
+  return withBytes(value) as SickservPayload;
 }
 
 function as(version: SickservVersion) {
@@ -90,7 +78,7 @@ function codeOf({ name, error }: Vector): string {
 /** Expects the vector's output of `work`, or its error. */
 function check(vector: Vector, work: () => unknown): void {
   if (vector.error) assert.throws(work, { code: codeOf(vector) });
-  else assert.deepEqual(work(), fromVector(vector.output));
+  else assert.deepEqual(work(), withBytes(vector.output));
 }
 
 test('every vector is run here, and every exception names one', () => {
@@ -157,7 +145,7 @@ describe('payloads read', () => {
         return assert.ok(payload()); // bytes that are not UTF-8
       }
       if (vector.error) return assert.throws(payload, { code: codeOf(vector) });
-      assert.deepEqual(hexed(payload()), hexed(fromVector(vector.output?.payload)));
+      assert.deepEqual(hexed(payload()), hexed(withBytes(vector.output?.payload)));
     });
   }
 });

@@ -1,15 +1,16 @@
 /** The golden vectors made by running stp and stmp, and where we differ from them on purpose. */
 
 import assert from 'node:assert/strict';
-import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { legacyCrypto } from '#legacy-crypto';
 import { concat, EMPTY } from '../../src/bytes/bytes.ts';
 import { decodeHex, decodeUtf8, encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
+import { masked, oaepBlock } from '../../src/conformance/testee/stp.ts';
 import { codeOf, SottoError } from '../../src/errors.ts';
-import { LegacyNodeKey, LegacyPeerKey, MAX_LEGACY_BODY } from '../../src/peers/legacy/rsa-oaep.ts';
+import { LegacyNodeKey, LegacyPeerKey } from '../../src/peers/legacy/rsa-oaep.ts';
 import {
   decodeStpBody,
   decodeStpFrame,
@@ -195,28 +196,8 @@ describe('sizes', () => {
   }
 });
 
-/** OAEP's block, by RFC 8017: the vectors give the seed, which OpenSSL does not take. */
-function oaepBlock(plaintext: Uint8Array, seed: Uint8Array): Uint8Array {
-  const padding = new Uint8Array(MAX_LEGACY_BODY - plaintext.length);
-  const data = concat(sha1(EMPTY), padding, Uint8Array.of(1), plaintext);
-  const maskedData = masked(data, seed);
-  return concat(Uint8Array.of(0), masked(seed, maskedData), maskedData);
-}
-
 function seedOf(block: Uint8Array): Uint8Array {
   return masked(block.subarray(1, 21), block.subarray(21));
-}
-
-function masked(data: Uint8Array, by: Uint8Array): Uint8Array {
-  const blocks = Array.from({ length: Math.ceil(data.length / 20) }, (_, at) =>
-    sha1(concat(by, Uint8Array.of(0, 0, 0, at))),
-  );
-  const mask = concat(...blocks);
-  return data.map((byte, at) => byte ^ (mask[at] ?? 0));
-}
-
-function sha1(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha1').update(bytes).digest());
 }
 
 describe('legacy encryption', () => {
