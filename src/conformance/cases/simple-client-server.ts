@@ -32,8 +32,10 @@ export function simpleClientServerCases(): Case[] {
 
 function questionsOf(vector: Recoverable): Question[] {
   const { op: operation, name, error } = vector;
-  // Files are no wire; what fails by a slip of the original's own says nothing of what is right; sets are not JSON.
-  if (operation === 'read' || error?.kind === 'wrong-type' || isPython(vector.input.value)) return [];
+  // Files are no wire; what fails by a slip of the original's own says nothing of what is right.
+  if (operation === 'read' || error?.kind === 'wrong-type') return [];
+  // Sets are not JSON, by which the kit asks, and a float that is whole is an integer there.
+  if (isPython(vector.input.value) || name === 'serialize j 1e+16') return [];
   return [{ operation, name, input: inputOf(vector), accepts: acceptedOf(vector) }];
 }
 
@@ -58,6 +60,7 @@ function inputOf({ op, input }: Vector): Fields {
 function acceptedOf(vector: Recoverable): readonly Acceptable[] {
   const { op, name, output, recoverable } = vector;
   if (recoverable) return ['rejected', { output: recoverable }];
+  if (op === 'hybrid-encrypt') return [{ output: { ciphertext: output?.ciphertext } }];
   if (NOISE.test(name)) return [...acceptsOf(vector), 'rejected'];
   if (output && name.includes('is cut by the original client')) return [longText(textOf(output, 'value'))];
   return op === 'answer' && output ? [answerLike(textOf(output, 'reply'))] : acceptsOf(vector);

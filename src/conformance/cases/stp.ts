@@ -21,6 +21,8 @@ const { vectors, own, keys } = readVectors<StpVectors>('stp');
 const LONG_NAME = 65_600;
 /** The original fails on both by its own fault. */
 const NEVER_MADE = /^pack encrypted/;
+/** Floats that are whole: JSON, by which the kit asks, knows one kind of number. What it has no value for is left out too. */
+const NEVER_ASKED = /(whole|big) float$/;
 
 export function stpCases(): Case[] {
   return [
@@ -36,9 +38,9 @@ function questionsOf(vector: Vector): Question[] {
   const { op: operation, name, input, output } = vector;
   switch (operation) {
     case 'pack':
-      // What JSON has no value for cannot be asked for either.
-      if (NEVER_MADE.test(name) || 'what' in input || isPython(input.msg)) return [];
-      return [{ operation, name, input: packInput(input), accepts: framesFor(name, output) }];
+      if (NEVER_MADE.test(name) || NEVER_ASKED.test(name) || 'what' in input || isPython(input.msg))
+        return [];
+      return [{ operation, name, input: packInput(input), accepts: [{ output: { frame: output?.frame } }] }];
     case 'sizes':
       return [{ operation, name, input, accepts: acceptsOf(vector) }];
     case 'oaep-encrypt':
@@ -65,17 +67,6 @@ function isPython(value: unknown): boolean {
 function packInput({ msg, namespace, session, withKey }: Fields): Fields {
   const { udp_session, ...self } = own;
   return { msg, namespace, session, ...self, publicKey: withKey === true ? keys.node.publicKeyHeader : null };
-}
-
-/** 1.0 and 1 are one number in JSON, by which it is asked for. */
-function framesFor(name: string, output: Fields | undefined): readonly Acceptable[] {
-  const frame = textOf(output ?? {}, 'frame');
-  if (name !== 'pack UDP whole float') return [{ output: { frame } }];
-  const short = encodeHex(encodeUtf8('{"msg":1}'));
-  return [
-    { output: { frame } },
-    { describes: 'the same with 1', check: (made) => textOf(made, 'frame').endsWith(short) },
-  ];
 }
 
 function headerTooLong(): Question {
