@@ -5,7 +5,6 @@ import type { Case } from '../conformance/case.ts';
 import { casesOf, FAMILIES } from '../conformance/families.ts';
 import { failureLines, summary, tableLines } from '../conformance/report.ts';
 import { runKit } from '../conformance/run.ts';
-import { runTestee } from '../conformance/testee/testee.ts';
 import { Testee } from '../conformance/testee-process.ts';
 import { SottoError } from '../errors.ts';
 import { duration } from './duration.ts';
@@ -39,7 +38,13 @@ export function addConformanceCommands(program: Command): void {
     .command('conformance-testee')
     .description('be the program under test: a line of JSON asks on stdin, a line answers on stdout')
     .addHelpText('after', '\nExample:\n  sotto conformance sotto conformance-testee')
-    .action(() => runTestee(process.stdin, process.stdout));
+    .action(beTestee);
+}
+
+/** It loads every wire there is, which no other command should wait for. */
+async function beTestee(): Promise<void> {
+  const { runTestee } = await import('../conformance/testee/testee.ts');
+  await runTestee(process.stdin, process.stdout);
 }
 
 function addFamily(name: string, before: readonly string[] = []): readonly string[] {

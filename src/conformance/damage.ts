@@ -22,9 +22,10 @@ export function* flipped(bytes: Bytes, from = 0): Generator<Damaged, void, void>
 
 /** The first so many bytes alone. @param edges where the parts of the message end. */
 export function* cut(bytes: Bytes, edges: readonly number[]): Generator<Damaged, void, void> {
-  const lengths = new Set(edges.flatMap((edge) => [edge - 1, edge]).filter((length) => length >= 0));
-  for (const length of [...lengths, bytes.length - 1]) {
-    if (length < bytes.length) yield { how: `cut to ${length} bytes`, bytes: bytes.subarray(0, length) };
+  const lengths = [...edges.flatMap((edge) => [edge - 1, edge]), bytes.length - 1];
+  for (const length of new Set(lengths)) {
+    if (length < 0 || length >= bytes.length) continue;
+    yield { how: `cut to ${length} bytes`, bytes: bytes.subarray(0, length) };
   }
 }
 

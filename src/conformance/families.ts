@@ -1,26 +1,21 @@
-/** Every case of the kit, by family. */
+/** Every case of the kit, by family; read when they are asked for, as the vectors are long. */
 
 import type { Case } from './case.ts';
-import { lonelypsCases } from './cases/lonelyps.ts';
-import { nativeCases } from './cases/native.ts';
-import { pssstCases } from './cases/pssst.ts';
-import { sickservCases } from './cases/sickserv.ts';
-import { simpleClientServerCases } from './cases/simple-client-server.ts';
-import { stpCases } from './cases/stp.ts';
 
-const CASES: Readonly<Record<string, () => Case[] | Promise<Case[]>>> = {
-  pssst: pssstCases,
-  sickserv: sickservCases,
-  lonelyps: lonelypsCases,
-  stp: stpCases,
-  'simple-client-server': simpleClientServerCases,
-  native: nativeCases,
+const CASES: Readonly<Record<string, () => Promise<readonly Case[]>>> = {
+  pssst: async () => (await import('./cases/pssst.ts')).pssstCases(),
+  sickserv: async () => (await import('./cases/sickserv.ts')).sickservCases(),
+  lonelyps: async () => (await import('./cases/lonelyps.ts')).lonelypsCases(),
+  stp: async () => (await import('./cases/stp.ts')).stpCases(),
+  'simple-client-server': async () =>
+    (await import('./cases/simple-client-server.ts')).simpleClientServerCases(),
+  native: async () => (await import('./cases/native.ts')).nativeCases(),
 };
 
 /** The five wires that others speak too, and our own additions. */
 export const FAMILIES: readonly string[] = Object.keys(CASES);
 
 /** All cases of a family, in an order that never changes. */
-export async function casesOf(family: string): Promise<Case[]> {
+export async function casesOf(family: string): Promise<readonly Case[]> {
   return (await CASES[family]?.()) ?? [];
 }

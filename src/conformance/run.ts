@@ -4,6 +4,9 @@ import { codeOf, messageOf, SottoError } from '../errors.ts';
 import type { Case, Verdict } from './case.ts';
 import type { Testee } from './testee-process.ts';
 
+/** Whoever answers. */
+type Asked = Pick<Testee, 'ask'>;
+
 /** Chosen: a program that fails to answer so often, one time after the other, will not answer at all. */
 const MOST_FAULTS = 5;
 /** Chosen: as many as a person reads. */
@@ -45,7 +48,7 @@ export interface RunResult {
 
 /** @param onProgress told how many cases of a family are done. */
 export async function runKit(
-  testee: Testee,
+  testee: Asked,
   families: ReadonlyMap<string, readonly Case[]>,
   onProgress: (family: string, done: number, total: number) => void = () => {},
 ): Promise<RunResult> {
@@ -67,7 +70,7 @@ export function failedOf({ wrong, accepted, refused, faults, skipped }: Tally): 
 }
 
 async function runFamily(
-  testee: Testee,
+  testee: Asked,
   family: string,
   cases: readonly Case[],
   onProgress: (done: number) => void,
@@ -98,7 +101,7 @@ async function runFamily(
 type Outcome = Verdict | { readonly kind: 'fault'; readonly expected: unknown; readonly got: unknown };
 
 /** @throws SottoError `invalid_argument` where the program cannot be started. */
-async function verdictOf(testee: Testee, { family, judge }: Case): Promise<Outcome> {
+async function verdictOf(testee: Asked, { family, judge }: Case): Promise<Outcome> {
   try {
     return await judge((operation, input) => testee.ask({ family, operation, input }));
   } catch (error) {

@@ -16,7 +16,7 @@ export interface TesteeOptions {
   readonly timeout: number;
 }
 
-interface Question {
+export interface Question {
   readonly family: string;
   readonly operation: string;
   readonly input: Fields;

@@ -157,6 +157,8 @@ describe('the packed package', () => {
     const sotto = join(folder, 'node_modules', '.bin', 'sotto');
     assert.match(run(sotto, ['--help']), /Usage: sotto/);
     assert.match(run(sotto, ['keygen', 'my.key']), /sotto1/);
+    const kit = ['conformance', '--family', 'simple-client-server', sotto, 'conformance-testee'];
+    assert.match(run(sotto, kit), /It conforms: \d{3} passed, 0 failed\.\n$/);
   });
 
   for (const entry of [

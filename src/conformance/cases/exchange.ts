@@ -1,5 +1,6 @@
 /** Whole exchanges of PSSST in which each end draws its own keys: the kit is the other end. */
 
+import type { Bytes } from '../../bytes/bytes.ts';
 import { decodeHex, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 import { type CipherSuite, generateKeyPair, PssstClient, PssstServer } from '../../envelope/pssst.ts';
 import { type Answer, type Ask, type Case, judged, type Verdict } from '../case.ts';
@@ -32,11 +33,11 @@ function named(family: string, operation: string, name: string, judge: Case['jud
 
 class Dialogue {
   readonly #suite: CipherSuite;
-  readonly #message: Uint8Array;
+  readonly #message: Bytes;
   readonly #server: ReturnType<typeof generateKeyPair>;
   readonly #client: ReturnType<typeof generateKeyPair> | null;
 
-  constructor(suite: CipherSuite, hasProof: boolean, message: Uint8Array) {
+  constructor(suite: CipherSuite, hasProof: boolean, message: Bytes) {
     this.#suite = suite;
     this.#message = message;
     this.#server = generateKeyPair(suite);
@@ -44,27 +45,31 @@ class Dialogue {
   }
 
   /** The kit opens what it sealed, and answers. */
-  async itAsks(ask: Ask): Promise<Verdict> {
+  itAsks(ask: Ask): Promise<Verdict> {
+    return this.#answered(ask, (packet, reply) => this.#isOpened(ask, packet, reply));
+  }
+
+  itIsCheated(ask: Ask): Promise<Verdict> {
+    return this.#answered(ask, async (packet, reply) => {
+      const forged = Uint8Array.from(reply);
+      forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+      const first = judged(await ask('open-reply', { packet, reply: encodeHex(forged) }), ['rejected']);
+      return first.kind === 'passed' ? this.#isOpened(ask, packet, reply) : first;
+    });
+  }
+
+  /** It seals a request, which must open; then goes on with the reply to it. */
+  async #answered(ask: Ask, goOn: (packet: string, reply: Bytes) => Promise<Verdict>): Promise<Verdict> {
     const answer = await this.#sealed(ask);
     const verdict = judged(answer, [
       { describes: 'a request that opens', check: (output) => this.#opens(textOf(output, 'packet')) },
     ]);
     if (verdict.kind !== 'passed' || answer.kind !== 'output') return verdict;
     const packet = textOf(answer.output, 'packet');
-    const reply = encodeHex(this.#answerTo(packet));
-    const message = encodeHex(this.#message.toReversed());
-    return judged(await ask('open-reply', { packet, reply }), [{ output: { message } }]);
+    return goOn(packet, this.#unpacked(packet).packReply(this.#message.toReversed()));
   }
 
-  async itIsCheated(ask: Ask): Promise<Verdict> {
-    const answer = await this.#sealed(ask);
-    if (answer.kind !== 'output') return judged(answer, [{ output: {} }]);
-    const packet = textOf(answer.output, 'packet');
-    const reply = this.#answerTo(packet);
-    const forged = Uint8Array.from(reply);
-    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
-    const first = judged(await ask('open-reply', { packet, reply: encodeHex(forged) }), ['rejected']);
-    if (first.kind !== 'passed') return first;
+  async #isOpened(ask: Ask, packet: string, reply: Bytes): Promise<Verdict> {
     const message = encodeHex(this.#message.toReversed());
     return judged(await ask('open-reply', { packet, reply: encodeHex(reply) }), [{ output: { message } }]);
   }
@@ -111,10 +116,6 @@ class Dialogue {
     const { message, clientPublicKey } = this.#unpacked(packet);
     const proven = clientPublicKey && encodeHex(clientPublicKey);
     return encodeHex(message) === encodeHex(this.#message) && proven === this.#clientPublic;
-  }
-
-  #answerTo(packet: string): Uint8Array {
-    return this.#unpacked(packet).packReply(this.#message.toReversed());
   }
 
   #unpacked(packet: string): ReturnType<PssstServer['unpackRequest']> {

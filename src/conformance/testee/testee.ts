@@ -3,7 +3,8 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { SottoError } from '../../errors.ts';
-import type { Fields } from '../case.ts';
+import type { Answer, Fields } from '../case.ts';
+import type { Question } from '../testee-process.ts';
 import { lonelypsOperations } from './lonelyps.ts';
 import { nativeOperations } from './native.ts';
 import type { Operations } from './operations.ts';
@@ -21,28 +22,29 @@ const FAMILIES: Readonly<Record<string, Operations>> = {
   native: nativeOperations,
 };
 
-interface Line {
+interface Line extends Question {
   readonly id: number;
-  readonly family: string;
-  readonly operation: string;
-  readonly input: Fields;
 }
 
 /** Answers until the input ends. What is neither an answer nor a rejection is a mistake of ours, and thrown. */
 export async function runTestee(input: Readable, output: Writable): Promise<void> {
   for await (const line of createInterface({ input })) {
     const { id, ...question } = JSON.parse(line) as Line;
-    output.write(`${JSON.stringify({ id, ...(await answer(question)) })}\n`);
+    output.write(`${JSON.stringify({ id, ...lineOf(await answerTo(question)) })}\n`);
   }
 }
 
-async function answer({ family, operation, input }: Omit<Line, 'id'>): Promise<Fields> {
+function lineOf(answer: Answer): Fields {
+  return answer.kind === 'output' ? { output: answer.output } : { [answer.kind]: true };
+}
+
+export async function answerTo({ family, operation, input }: Question): Promise<Answer> {
   const perform = FAMILIES[family]?.[operation];
-  if (perform === undefined) return { unsupported: true };
+  if (perform === undefined) return { kind: 'unsupported' };
   try {
-    return { output: await perform(input) };
+    return { kind: 'output', output: await perform(input) };
   } catch (error) {
-    if (error instanceof SottoError) return { rejected: true };
+    if (error instanceof SottoError) return { kind: 'rejected' };
     throw error;
   }
 }
