@@ -43,7 +43,9 @@ interface Vector {
   readonly response: string;
 }
 
-const file = JSON.parse(readFileSync(new URL('../../conformance/vectors/lonelyps.json', import.meta.url), 'utf8')) as {
+const file = JSON.parse(
+  readFileSync(new URL('../../conformance/vectors/lonelyps.json', import.meta.url), 'utf8'),
+) as {
   fixed: { time: number; to_broadcaster_token: string; to_subscriber_token: string };
   vectors: Vector[];
 };

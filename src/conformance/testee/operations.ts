@@ -3,6 +3,6 @@
 import type { Fields } from '../case.ts';
 
 /** @throws SottoError for what must be rejected; anything else is a mistake, of which the program ends. */
-export type Operation = (input: Fields) => Fields | Promise<Fields>;
+type Operation = (input: Fields) => Fields | Promise<Fields>;
 
 export type Operations = Readonly<Record<string, Operation>>;
