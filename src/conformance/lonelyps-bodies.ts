@@ -89,22 +89,24 @@ export function exactsFrom(topics: unknown): ExactSubscription[] {
   }));
 }
 
-/** @throws SottoError `invalid_message`. */
-export async function readBody(path: string, bytes: Bytes): Promise<Fields> {
-  const body = BODIES[path];
-  if (body === undefined) throw new TypeError(`Nothing is posted to ${path}.`);
-  return body.read(new StreamReader(whole(bytes)));
+/** @param piece how many bytes come at a time. @throws SottoError `invalid_message`. */
+export async function readBody(path: string, bytes: Bytes, piece: number = bytes.length): Promise<Fields> {
+  return bodyAt(path).read(new StreamReader(inPieces(bytes, piece)));
 }
 
 /** @throws SottoError `invalid_message`. */
 export function writeBody(path: string, fields: Fields): Bytes {
-  const body = BODIES[path];
-  if (body === undefined) throw new TypeError(`Nothing is posted to ${path}.`);
-  return body.write(fields);
+  return bodyAt(path).write(fields);
 }
 
-async function* whole(bytes: Bytes): AsyncGenerator<Bytes, void, void> {
-  yield bytes;
+function bodyAt(path: string): Body {
+  const body = BODIES[path];
+  if (body !== undefined) return body;
+  throw new TypeError(`Nothing is posted to ${path}.`);
+}
+
+async function* inPieces(bytes: Bytes, size: number): AsyncGenerator<Bytes, void, void> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
