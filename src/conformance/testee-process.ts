@@ -26,6 +26,7 @@ export class Testee implements AsyncDisposable {
   readonly #options: TesteeOptions;
   #running: Running | null = null;
   #lastId = 0;
+  #isClosed = false;
 
   constructor(options: TesteeOptions) {
     this.#options = options;
@@ -34,23 +35,29 @@ export class Testee implements AsyncDisposable {
   /**
    * One question, one answer. A program that fails to answer is ended, and starts anew with the next question.
    *
-   * @throws SottoError `closed` where it ended, `timeout`, `invalid_message` for what is no answer, `frame_too_large`,
-   * `invalid_argument` where it cannot be started.
+   * @throws SottoError `aborted` once this is closed, `closed` where it ended, `timeout`, `invalid_message` for what is no
+   * answer, `frame_too_large`, `invalid_argument` where it cannot be started.
    */
   async ask(question: Question): Promise<Answer> {
+    if (this.#isClosed) throw new SottoError('aborted', 'The program is not asked any more.');
     this.#running ??= new Running(this.#options);
     const id = ++this.#lastId;
     try {
       const line = await this.#running.exchange(asciiJson({ id, ...question }));
       return answerIn(line, id);
     } catch (error) {
-      await this.close();
+      await this.#end();
       throw error;
     }
   }
 
-  /** Ends the program; it may be asked again. */
-  async close(): Promise<void> {
+  /** Ends the program for good. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return this.#end();
+  }
+
+  async #end(): Promise<void> {
     const running = this.#running;
     this.#running = null;
     await running?.end();

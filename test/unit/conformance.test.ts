@@ -195,6 +195,9 @@ describe('programs', () => {
     const line = String(answer.output.line);
     assert.match(line, /^[\n\x20-\x7e]+$/);
     assert.deepEqual(JSON.parse(line), { id: 1, family: 'é', operation: '\u2028😀', input: {} });
+    await testee.close();
+    const again = testee.ask({ family: 'a', operation: 'b', input: {} });
+    await assert.rejects(again, (error) => codeOf(error) === 'aborted');
   });
 
   test('the report names what was expected and what came', async () => {
