@@ -60,7 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod'],
   console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   browser: [...BELOW_JOBS, ...JOBS, 'browser', '#cbor', '#crypto', '#word-list'],
-  conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', 'node:'],
+  conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', '#sha512', 'node:'],
   cli: [...BELOW_JOBS, ...JOBS, 'node', 'conformance', 'cli', 'node:', '#files', 'commander', 'pino'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };

@@ -1,9 +1,10 @@
 /** lonelyps: messages, bodies, authorization, etags, globs, compression and tracing. */
 
-import { primitives } from '#crypto';
+import { hmacSha512, sha512Of } from '#sha512';
 import { zstd } from '#zstd';
+import { decodeBase64 } from '../../bytes/base64.ts';
 import { concat } from '../../bytes/bytes.ts';
-import { decodeBase64, decodeHex, encodeHex } from '../../bytes/text.ts';
+import { decodeHex, encodeHex } from '../../bytes/text.ts';
 import type { Authorized, Authorizer } from '../../pubsub/authorization/authorization.ts';
 import { hmacAuth, tokenAuth } from '../../pubsub/authorization/config.ts';
 import { ConnectionUrls } from '../../pubsub/stateful/connection-urls.ts';
@@ -71,7 +72,7 @@ export const lonelypsOperations: Operations = {
   etag(input) {
     const globs = input.globs as GlobSubscription[];
     const document = etagDocument(textOf(input, 'url'), exactsFrom(input.topics), globs);
-    return { etag: encodeHex(primitives.sha512(concat(...document))) };
+    return { etag: encodeHex(sha512Of(concat(...document))) };
   },
   'connection-urls'(input) {
     const urls = new ConnectionUrls(bytesOf(input, 'subscriberNonce'), bytesOf(input, 'broadcasterNonce'));
@@ -103,7 +104,7 @@ function signed(input: Fields): Fields {
   const secret = decodeBase64(
     textOf(input, 'secret').replaceAll('-', '+').replaceAll('_', '/').padEnd(88, '='),
   );
-  const code = primitives.hmacSha512(secret, bytes);
+  const code = hmacSha512(secret, bytes);
   return { toSign: encodeHex(bytes), authorization: encodeHmacHeader({ timestamp, nonce, code }) };
 }
 
