@@ -3,10 +3,11 @@
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
+import { portHolders } from '../node/doctor/port-holders.ts';
 import type {
   FirewallChain,
   FirewallTool,
@@ -28,7 +29,7 @@ export async function readMachine(host: string | null, udpPort: number): Promise
   const chains = await readChains();
   const [interfaces, udpHolders, path] = await Promise.all([
     readInterfaces(),
-    holdersOf(udpPort),
+    portHolders('udp', udpPort),
     host === null ? null : readPath(host),
   ]);
   return { interfaces, firewall: await firewallOf(chains), chains: chains ?? [], udpHolders, path };
@@ -134,30 +135,6 @@ async function firewallOf(chains: readonly FirewallChain[] | null): Promise<Fire
   const hasTool = (name: string): boolean => existsSync(`/usr/sbin/${name}`) || existsSync(`/sbin/${name}`);
   if (chains === null && hasTool('nft')) return 'nft';
   return hasTool('iptables') ? 'iptables' : null;
-}
-
-/** Programs that have a UDP port; those of other users only for root. */
-async function holdersOf(port: number): Promise<string[]> {
-  const tables = await Promise.all(
-    ['/proc/net/udp', '/proc/net/udp6'].map((file) => readFile(file, 'utf8').catch(() => '')),
-  );
-  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  const rows = tables.flatMap((table) => table.split('\n').map((line) => line.trim().split(/\s+/)));
-  const inodes = new Set(rows.flatMap((row) => (row[1]?.endsWith(`:${wanted}`) && row[9] ? [row[9]] : [])));
-  if (inodes.size === 0) return [];
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const holders = await Promise.all(pids.map((pid) => holderName(pid, inodes)));
-  return holders.filter((name) => name !== null);
-}
-
-/** Null for a program that has none of these sockets. */
-async function holderName(pid: string, inodes: ReadonlySet<string>): Promise<string | null> {
-  const folder = `/proc/${pid}/fd`;
-  const names = await readdir(folder).catch(() => []);
-  const links = await Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => '')));
-  if (!links.some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? ''))) return null;
-  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a program');
-  return `${command.trim()} (pid ${pid})`;
 }
 
 /** What a tool prints as JSON; null where it is missing, or refuses. */

@@ -10,15 +10,31 @@ import { cleanLine } from './text-width.ts';
 const MARKS = { ok: ['green', 'ok'], fault: ['red', 'FAULT'], unknown: ['dim', '-'] } as const;
 const MARK_WIDTH = 7;
 
-export function reportLines({ checks, findings }: Diagnosis, { around, other }: Observations): string[] {
+/** The report of `sotto doctor peers`. */
+export function peersReportLines(diagnosis: Diagnosis, { around, other }: Observations): string[] {
+  const well =
+    other?.asked.kind === 'answered'
+      ? 'Nothing is wrong: the two see each other.'
+      : 'Nothing is wrong with this machine.';
+  return reportLines(diagnosis, { seen: other ? [] : aroundLines(around), well });
+}
+
+/**
+ * @param seen lines that follow the checks.
+ * @param well what is said where no fault was found.
+ */
+export function reportLines(
+  { checks, findings }: Diagnosis<string>,
+  { seen = [], well }: { readonly seen?: readonly string[]; readonly well: string },
+): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const faults = findings.filter(({ severity }) => severity === 'fault');
+  const faults = findings.filter(({ severity }) => severity === 'fault').length;
   return [
     ...checks.map((check) => checkLine(check, width)),
-    ...(other ? [] : aroundLines(around)),
+    ...seen,
     ...findings.flatMap((finding) => ['', ...findingLines(finding)]),
     '',
-    summary(faults.length, other?.asked.kind === 'answered'),
+    faults === 0 ? well : `${faults} ${faults === 1 ? 'fault' : 'faults'}. Mend the first, then ask again.`,
   ];
 }
 
@@ -38,7 +54,7 @@ function neighbourLine(each: Neighbour): string {
   return `  ${nameOf(each)}  ${formatAddress({ host: each.host, port: each.tcpPort })}${where}${what}`;
 }
 
-function findingLines({ code, severity, sure, what, fix }: Finding): string[] {
+function findingLines({ code, severity, sure, what, fix }: Finding<string>): string[] {
   const title = severity === 'fault' ? styleText('red', `FAULT ${code}`) : `note ${code}`;
   return [
     `${title}${sure === 'likely' ? ' (likely)' : ''}`,
@@ -46,9 +62,4 @@ function findingLines({ code, severity, sure, what, fix }: Finding): string[] {
     `  ${fix.step}`,
     ...fix.commands.map((command) => `    ${styleText('bold', cleanLine(command))}`),
   ];
-}
-
-function summary(faults: number, isAnswered: boolean): string {
-  if (faults > 0) return `${faults} ${faults === 1 ? 'fault' : 'faults'}. Mend the first, then ask again.`;
-  return isAnswered ? 'Nothing is wrong: the two see each other.' : 'Nothing is wrong with this machine.';
 }

@@ -1,94 +1,83 @@
-/** `sotto doctor peers`: why two machines do not see each other. */
+/** `sotto doctor`: what is wrong with this machine and the node on it, and what mends it. */
 
-import { lookup } from 'node:dns/promises';
-import { access } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import type { Command } from 'commander';
-import { messageOf, SottoError } from '../errors.ts';
-import { Identity } from '../keys/identity.ts';
-import { cleanHost } from '../peers/announcement.ts';
-import { diagnose } from '../peers/doctor/diagnosis.ts';
-import { type ExaminationOptions, examine } from '../peers/doctor/examination.ts';
-import { DEFAULTS, resolvePeerNode } from '../peers/options.ts';
-import { placeIn } from '../peers/peer.ts';
-import { Pins } from '../peers/pins.ts';
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import type { PackageFacts } from '../node/doctor/judge-runtime.ts';
+import { examineNode, PARTS, type Part } from '../node/doctor/node-examination.ts';
+import { readPlan } from '../node/doctor/plan.ts';
 import { readMachine } from './doctor-machine.ts';
+import { addPeersDoctor, examineMulticast } from './doctor-peers.ts';
 import { reportLines } from './doctor-report.ts';
-import { loadIdentity } from './keys.ts';
-import { networkOptions, type PeerOptions, waitOption, withPeerOptions } from './peer-options.ts';
-import { EXIT, printJson, printLine } from './terminal.ts';
+import { EXIT, type OutputOptions, printJson, printLine } from './terminal.ts';
 
-interface DoctorOptions extends PeerOptions {
-  /** ms */
-  readonly wait: number;
+interface DoctorOptions extends OutputOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly only?: readonly Part[];
+  readonly running?: boolean;
+  readonly url?: readonly string[];
+  readonly unit: string;
+  readonly quiet?: boolean;
 }
+
+/** Packages that may be missing, and what is then. */
+const PACKAGES = [
+  { name: 'lz4-napi', use: 'LZ4, for sickserv' },
+  { name: 'multicast-dns', use: 'DNS-SD, for peers' },
+  { name: '@opentelemetry/api', use: 'traces' },
+] as const;
+/** Of the group of peers. */
+const UDP_PORT = 57_000;
 
 export function addDoctorCommand(program: Command): void {
-  const group = program.command('doctor').description('why something does not work, and what mends it');
-  const command = group
-    .command('peers')
-    .argument('[host]', 'HOST or HOST:PORT of the machine that is not seen, with a node running there')
-    .description('why two machines do not see each other, with the command that mends it');
-  withPeerOptions(command, 'sotto doctor peers 192.168.1.20')
-    .addOption(waitOption('how long to look around where no host is named', 2))
-    .action(examinePeers);
+  const group = program
+    .command('doctor')
+    .description('what is wrong with this machine and the node on it, and what mends it')
+    .option('--config <file>', 'default sotto.config.json, where there is one')
+    .option('--data <folder>', "look at this data folder (default the config's, or .sotto)")
+    .addOption(new Option('--only <part...>', 'look at these parts alone').choices(PARTS))
+    .option('--running', 'the node should be running: say so where it is not')
+    .option('--url <url...>', 'http:// addresses that should answer, such as a broadcaster’s /readyz')
+    .option('--unit <name>', 'of systemd, where it runs as a service', 'sotto.service')
+    .option('--quiet', 'print nothing where nothing is wrong')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  sotto doctor --running --url http://127.0.0.1:3003/readyz')
+    .action(examineThis);
+  addPeersDoctor(group);
 }
 
-async function examinePeers(text: string | undefined, options: DoctorOptions): Promise<void> {
-  const target = text === undefined ? null : await targetOf(text);
-  await using pins = await Pins.load(options.pins);
-  const identity = await identityOf(options.identity);
-  const seen = await examine({
-    ...(await examinationOptions(options)),
-    ...{ identity, target, wait: options.wait },
-    isBlocked: (id) => pins.get(id)?.isBlocked ?? false,
+async function examineThis(options: DoctorOptions): Promise<void> {
+  const { config, data, only = PARTS, running = false, url = [], unit, quiet, json } = options;
+  const machine = await readMachine(null, UDP_PORT);
+  const diagnosis = await examineNode({
+    plan: await readPlan(config, data),
+    parts: new Set(only),
+    runtime: {
+      node: process.versions.node,
+      ...ownPackage(),
+      packages: await Promise.all(PACKAGES.map(packageFacts)),
+    },
+    ...{ machine, unit, isExpected: running, urls: url },
+    multicast: () => examineMulticast(machine),
   });
-  const machine = await readMachine(target?.host ?? null, seen.own.udpPort);
-  const diagnosis = diagnose(seen, machine);
   const isWell = diagnosis.findings.every(({ severity }) => severity === 'note');
-  if (options.json) printJson({ ok: isWell, ...diagnosis, around: seen.around });
-  else for (const line of reportLines(diagnosis, seen)) printLine(line);
+  if (json) printJson({ ok: isWell, ...diagnosis });
+  else if (!quiet || !isWell) {
+    for (const line of reportLines(diagnosis, { well: 'Nothing is wrong.' })) printLine(line);
+  }
   if (!isWell) process.exitCode = EXIT.failed;
 }
 
-/** @throws SottoError `invalid_argument` for a host that nobody knows. */
-async function targetOf(text: string): Promise<NonNullable<ExaminationOptions['target']>> {
-  const { host, tcpPort } = placeIn(text);
-  if (tcpPort !== null && !(tcpPort >= 1 && tcpPort <= 0xffff)) {
-    throw new SottoError('invalid_argument', `"${text}" has no port that can be: write HOST or HOST:PORT.`);
-  }
-  try {
-    const { address } = await lookup(host);
-    return { host: cleanHost(address), tcpPort };
-  } catch (cause) {
-    const why = messageOf(cause);
-    throw new SottoError('invalid_argument', `"${host}" is no host that is known here: ${why}.`, { cause });
-  }
+function ownPackage(): { readonly sotto: string; readonly nodeNeeded: string } {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version, engines } = JSON.parse(text) as { version: string; engines: { node: string } };
+  return { sotto: version, nodeNeeded: engines.node };
 }
 
-/** A doctor makes no key: without one it asks as somebody whom nobody knows. */
-async function identityOf(file: string): Promise<Identity | null> {
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
+/** Loaded, as some of them are built for some machines alone. */
+async function packageFacts({ name, use }: (typeof PACKAGES)[number]): Promise<PackageFacts> {
+  return import(name).then(
+    () => ({ name, use, isThere: true }),
+    () => ({ name, use, isThere: false }),
   );
-  return isThere ? loadIdentity(file) : null;
-}
-
-/** As a node would take them. @throws SottoError `invalid_option`. */
-async function examinationOptions(
-  options: DoctorOptions,
-): Promise<Omit<ExaminationOptions, 'identity' | 'target' | 'wait' | 'isBlocked'>> {
-  const identity = Identity.generate();
-  const resolved = resolvePeerNode({ identity, ...(await networkOptions(options)) }, hostname());
-  const { group, udpPort, tcpPort, interfaces, staticPeers, groupSecret, hidden } = resolved;
-  return {
-    group,
-    udpPort,
-    tcpPort: tcpPort || DEFAULTS.tcpPort,
-    interfaces,
-    staticPeers,
-    groupSecret,
-    hidden,
-  };
 }

@@ -49,6 +49,7 @@ function createProgram(): Command {
     .description('Short, private messages between programs.')
     .version(version())
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sotto: ')) })
     .showHelpAfterError('(--help tells more)');
   addServeCommands(program);

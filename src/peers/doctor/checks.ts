@@ -2,7 +2,7 @@
 
 import type { DoctorAnswer } from '../../wire/peers-doctor.ts';
 import { answerOf, type Case, hearsItself, isInUse, isSameGroup, lanInterfaces } from './case.ts';
-import type { Check } from './finding.ts';
+import { type Check, check } from './finding.ts';
 import type { Observations, OtherFacts, SentBy } from './observations.ts';
 import { isClockWrong } from './rules-meaning.ts';
 
@@ -71,10 +71,4 @@ function heardBy(heard: DoctorAnswer['heard']): string {
   const multicasts = heard.filter(({ way }) => way === 'multicast');
   const families = new Set(multicasts.map(({ host }) => (host.includes(':') ? 'IPv6' : 'IPv4')));
   return [...families].toSorted().join(', ');
-}
-
-/** @param isOk null: nothing could tell. */
-function check(name: string, isOk: boolean | null, detail: string): Check {
-  const state = isOk === null ? 'unknown' : isOk ? 'ok' : 'fault';
-  return { name, state, detail };
 }

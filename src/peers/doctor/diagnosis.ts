@@ -2,7 +2,7 @@
 
 import { caseOf } from './case.ts';
 import { checksOf } from './checks.ts';
-import type { Diagnosis, Finding } from './finding.ts';
+import { type Diagnosis, faultsFirst } from './finding.ts';
 import type { MachineFacts, Observations } from './observations.ts';
 import { rulesBetween } from './rules-between.ts';
 import { rulesHere } from './rules-here.ts';
@@ -14,8 +14,4 @@ export function diagnose(seen: Observations, machine: MachineFacts): Diagnosis {
   const each = caseOf(seen, machine);
   const rules = [rulesHere, rulesOfReach, rulesOfMeaning, rulesBetween];
   return { checks: checksOf(each), findings: rules.flatMap((rule) => rule(each)).toSorted(faultsFirst) };
-}
-
-function faultsFirst(left: Finding, right: Finding): number {
-  return Number(left.severity === 'note') - Number(right.severity === 'note');
 }

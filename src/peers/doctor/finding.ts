@@ -41,8 +41,8 @@ export type FindingCode =
   | 'no_answer'
   | 'this_machine';
 
-export interface Finding {
-  readonly code: FindingCode;
+export interface Finding<Code extends string = FindingCode> {
+  readonly code: Code;
   /** A `note` keeps nobody from seeing the other. */
   readonly severity: 'fault' | 'note';
   readonly where: 'here' | 'there' | 'between';
@@ -65,15 +65,27 @@ export interface Check {
   readonly detail: string;
 }
 
-export interface Diagnosis {
+export interface Diagnosis<Code extends string = FindingCode> {
   readonly checks: readonly Check[];
   /** Faults first. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Finding<Code>[];
 }
 
-type Cause = Omit<Finding, 'severity' | 'sure'> & Partial<Pick<Finding, 'severity' | 'sure'>>;
+type Cause<Code extends string> = Omit<Finding<Code>, 'severity' | 'sure'> &
+  Partial<Pick<Finding, 'severity' | 'sure'>>;
 
 /** A fault, and certain, where nothing else is said. */
-export function finding(cause: Cause): Finding {
+export function finding<const Code extends string>(cause: Cause<Code>): Finding<Code> {
   return { severity: 'fault', sure: 'certain', ...cause };
+}
+
+/** @param isOk null: nothing could tell. */
+export function check(name: string, isOk: boolean | null, detail: string): Check {
+  const state = isOk === null ? 'unknown' : isOk ? 'ok' : 'fault';
+  return { name, state, detail };
+}
+
+/** For sorting. */
+export function faultsFirst(left: Pick<Finding, 'severity'>, right: Pick<Finding, 'severity'>): number {
+  return Number(left.severity === 'note') - Number(right.severity === 'note');
 }

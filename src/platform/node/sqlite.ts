@@ -3,16 +3,18 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { SottoError } from '../../errors.ts';
+import { messageOf, SottoError } from '../../errors.ts';
 import type { Database, SqlValue } from '../types.ts';
 import { GroupCommit } from './group-commit.ts';
 
 /** Waiting for another process' transaction, ms. */
 const BUSY_TIMEOUT = 5000;
+/** In the file as `user_version`: rises when an older Sotto could no longer read what a newer one has written. */
+export const SQLITE_SCHEMA = 1;
 
 /**
  * @param isPrivate whether a file that is made is for its owner alone. Default false.
- * @throws SottoError `invalid_option` for a file that cannot be opened as a database.
+ * @throws SottoError `invalid_option` for a file that cannot be opened as a database, or is of a newer Sotto.
  */
 export function openDatabase(
   path: string,
@@ -56,6 +58,15 @@ function bound(value: SqlValue): SqlValue {
   return value instanceof Uint8Array && value.length === 0 ? NO_BYTES : value;
 }
 
+/** Files of before there were versions say 0, and are as those of the first. */
+function requireSchema(database: DatabaseSync): void {
+  const found = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (found === 0) database.exec(`PRAGMA user_version = ${SQLITE_SCHEMA}`);
+  if (found <= SQLITE_SCHEMA) return;
+  database.close();
+  throw new Error('a newer version of Sotto has written it; run that version');
+}
+
 function open(path: string): DatabaseSync {
   // Loaded when first wanted: early releases of Node 24 print a warning for it, which no other command deserves.
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
@@ -64,9 +75,10 @@ function open(path: string): DatabaseSync {
     const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
     // FULL: in WAL mode NORMAL may lose the last commits when the power goes.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    requireSchema(database);
     return database;
   } catch (cause) {
-    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${String(cause)}`, {
+    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${messageOf(cause)}.`, {
       cause,
     });
   }

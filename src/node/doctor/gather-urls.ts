@@ -1,0 +1,61 @@
+/** Asks addresses of HTTP, and takes the time that they tell. */
+
+import { messageOf } from '../../errors.ts';
+import type { ClockFacts } from './judge-clock.ts';
+import type { UrlFacts } from './judge-urls.ts';
+
+const TIMEOUT = 3000;
+const LONGEST_BODY = 300;
+
+/** Where they are unless told otherwise: asked only where something listens. */
+const USUAL = [
+  { name: 'console', url: 'http://127.0.0.1:7300/', takesRefusal: true },
+  { name: 'broadcaster', url: 'http://127.0.0.1:3003/readyz', takesRefusal: true },
+] as const;
+
+interface Asked {
+  readonly facts: UrlFacts;
+  /** The clock there less ours, ms; null where it was not told. */
+  readonly ahead: number | null;
+}
+
+export interface UrlsSeen {
+  readonly urls: readonly UrlFacts[];
+  readonly otherClock: ClockFacts['other'];
+}
+
+/** @param named addresses that should answer. */
+export async function gatherUrls(named: readonly string[]): Promise<UrlsSeen> {
+  const [chosen, usual] = await Promise.all([
+    Promise.all(named.map((url) => ask({ name: url, url, takesRefusal: false }))),
+    Promise.all(USUAL.filter(({ url }) => !named.includes(url)).map(ask)),
+  ]);
+  const teller = chosen.find(({ ahead }) => ahead !== null);
+  const there = usual.filter(({ facts }) => !('unreachable' in facts.answer));
+  return {
+    urls: [...chosen, ...there].map(({ facts }) => facts),
+    otherClock: teller?.ahead == null ? null : { ahead: teller.ahead, whose: teller.facts.url },
+  };
+}
+
+async function ask(place: Pick<UrlFacts, 'name' | 'url' | 'takesRefusal'>): Promise<Asked> {
+  try {
+    const asked = Date.now();
+    const response = await fetch(place.url, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT) });
+    const between = (asked + Date.now()) / 2;
+    const told = Date.parse(response.headers.get('date') ?? '');
+    const body = (await response.text()).slice(0, LONGEST_BODY);
+    return {
+      facts: { ...place, answer: { status: response.status, body } },
+      ahead: Number.isNaN(told) ? null : told - between,
+    };
+  } catch (error) {
+    return { facts: { ...place, answer: { unreachable: `${reasonOf(error)}.` } }, ahead: null };
+  }
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error);
+}
