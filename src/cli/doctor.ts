@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { PackageFacts } from '../node/doctor/judge-runtime.ts';
 import { examineNode, PARTS, type Part } from '../node/doctor/node-examination.ts';
-import { readPlan } from '../node/doctor/plan.ts';
+import { readPlan } from '../node/plan.ts';
 import { readMachine } from './doctor-machine.ts';
 import { addPeersDoctor, examineMulticast } from './doctor-peers.ts';
 import { reportLines } from './doctor-report.ts';

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
+import { addBackupCommands } from './backup.ts';
 import { addCallCommand } from './call.ts';
 import { addConformanceCommands } from './conformance.ts';
 import { addDeliveriesCommand } from './deliveries.ts';
@@ -59,6 +60,7 @@ function createProgram(): Command {
   addPubsubCommands(program);
   addPeerCommands(program);
   addDoctorCommand(program);
+  addBackupCommands(program);
   addTopicKeyCommands(program);
   addDeliveriesCommand(program);
   addConformanceCommands(program);

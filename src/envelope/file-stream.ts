@@ -5,8 +5,7 @@
  * secret   = X25519 of two ephemeral keys, which the peers have told each other in sealed, proved messages
  * id, a, b = HKDF-SHA-256(secret, salt = transfer, "sotto/file-stream/1" | sender's ephemeral key | receiver's), 16 + 32 + 32
  *            bytes: the stream's id, the key of who sends the file, the key of who receives it
- * record   = length of what follows (4 bytes) | AES-256-GCM of the plaintext, no associated data
- * nonce    = 4 bytes of zeros | number of the record in its direction, from 0 (8 bytes)
+ * record   = as in records.ts, numbered in its direction
  * ```
  *
  * Both ephemeral keys are gone when the stream is: who steals the peers' keys later opens nothing of it. Records that are
@@ -14,18 +13,14 @@
  */
 
 import { primitives } from '#crypto';
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, concat } from '../bytes/bytes.ts';
 import { encodeUtf8 } from '../bytes/text.ts';
-import { Writer } from '../bytes/writer.ts';
-import { SottoError } from '../errors.ts';
 import type { X25519PrivateKey } from '../platform/types.ts';
 import { MAX_STREAM_DATA, STREAM_ID_SIZE } from '../wire/file-stream.ts';
+import { RecordOpener, RecordSealer, TAG_SIZE } from './records.ts';
 
 const LABEL = encodeUtf8('sotto/file-stream/1');
 const KEY_SIZE = 32;
-const NONCE_SIZE = 12;
-const TAG_SIZE = 16;
-const LENGTH_SIZE = 4;
 /** The longest sealed plaintext, bytes: what a reader of frames has to take. */
 export const MAX_RECORD: number = 1 + MAX_STREAM_DATA + TAG_SIZE;
 
@@ -63,52 +58,5 @@ export class FileStreamEnd {
     const receivers = bytes.subarray(STREAM_ID_SIZE + KEY_SIZE);
     const [own, theirs] = role === 'sender' ? [senders, receivers] : [receivers, senders];
     return { id, sealing: new RecordSealer(own), opening: new RecordOpener(theirs) };
-  }
-}
-
-class Nonces {
-  readonly #nonce = new Uint8Array(NONCE_SIZE);
-  readonly #view = new DataView(this.#nonce.buffer);
-  #count = 0n;
-
-  next(): Bytes {
-    this.#view.setBigUint64(NONCE_SIZE - 8, this.#count);
-    this.#count += 1n;
-    return this.#nonce;
-  }
-}
-
-class RecordSealer {
-  readonly #key: Bytes;
-  readonly #nonces = new Nonces();
-
-  constructor(key: Bytes) {
-    this.#key = key;
-  }
-
-  /** One record in its parts, its length before it. */
-  seal(plaintext: readonly Bytes[]): readonly Bytes[] {
-    const length = plaintext.reduce((sum, part) => sum + part.length, TAG_SIZE);
-    const sealed = primitives.aesGcm.sealParts(this.#key, this.#nonces.next(), EMPTY, plaintext);
-    return [new Writer(LENGTH_SIZE).u32(length).finish(), ...sealed];
-  }
-}
-
-class RecordOpener {
-  readonly #key: Bytes;
-  readonly #nonces = new Nonces();
-
-  constructor(key: Bytes) {
-    this.#key = key;
-  }
-
-  /**
-   * @param sealed a record without its length; the records in their order.
-   * @throws SottoError `decrypt_failed`: then the stream is at its end.
-   */
-  open(sealed: Bytes): Bytes {
-    const plaintext = primitives.aesGcm.open(this.#key, this.#nonces.next(), EMPTY, sealed);
-    if (plaintext) return plaintext;
-    throw new SottoError('decrypt_failed', 'A record of the stream was altered on its way.');
   }
 }

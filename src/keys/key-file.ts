@@ -11,28 +11,20 @@ import { decodeHex, encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 import type { ScryptCost } from '../platform/types.ts';
 import { KEY_SIZE, keyText } from './key-like.ts';
+import { newPassphraseKdf, type PassphraseKdf, passphraseKey, readPassphraseKdf } from './passphrase.ts';
 
 const VERSION = 1;
-const SALT_SIZE = 16;
 const NONCE_SIZE = 12;
 const TAG_SIZE = 16;
 
-/** Chosen: about a third of a second and 128 MiB for each guess. */
-const SCRYPT_COST: ScryptCost = { N: 2 ** 17, r: 8, p: 1 };
-/** What a file may ask of us. */
-const MAX_COST: ScryptCost = { N: 2 ** 20, r: 32, p: 16 };
-/** And all of it together: scrypt takes 128 N r bytes. */
-const MAX_MEMORY = 2 ** 30;
-
 const PLAIN_FIELDS = ['sotto', 'version', 'publicKey', 'privateKey'];
 const SEALED_FIELDS = ['sotto', 'version', 'publicKey', 'kdf', 'cipher', 'nonce', 'ciphertext'];
-const KDF_FIELDS = ['name', 'N', 'r', 'p', 'salt'];
 
 interface SealedHeader {
   readonly sotto: 'identity';
   readonly version: number;
   readonly publicKey: string;
-  readonly kdf: ScryptCost & { readonly name: 'scrypt'; readonly salt: string };
+  readonly kdf: PassphraseKdf;
   readonly cipher: 'aes-256-gcm';
   readonly nonce: string;
 }
@@ -42,18 +34,18 @@ export async function encodeKeyFile(
   privateKey: Bytes,
   publicKey: string,
   passphrase: string | undefined,
-  cost: ScryptCost = SCRYPT_COST,
+  cost?: ScryptCost,
 ): Promise<string> {
   const start = { sotto: 'identity', version: VERSION, publicKey } as const;
   if (passphrase === undefined) return format({ ...start, privateKey: encodeHex(privateKey) });
   const header: SealedHeader = {
     ...start,
-    kdf: { name: 'scrypt', ...cost, salt: encodeHex(primitives.randomBytes(SALT_SIZE)) },
+    kdf: newPassphraseKdf(cost),
     cipher: 'aes-256-gcm',
     nonce: encodeHex(primitives.randomBytes(NONCE_SIZE)),
   };
   const sealed = new Uint8Array(privateKey.length + TAG_SIZE);
-  const key = await passphraseKey(passphrase, header);
+  const key = await passphraseKey(passphrase, header.kdf, invalid);
   primitives.aesGcm.seal(key, decodeHex(header.nonce), associatedData(header), [privateKey], sealed, 0);
   return format({ ...header, ciphertext: encodeHex(sealed) });
 }
@@ -75,7 +67,7 @@ export async function decodeKeyFile(text: string, passphrase: string | undefined
   }
   const header = sealedHeader(fields);
   const sealed = hexField(fields.ciphertext, 'ciphertext');
-  const key = await passphraseKey(passphrase, header);
+  const key = await passphraseKey(passphrase, header.kdf, invalid);
   const opened = primitives.aesGcm.open(key, decodeHex(header.nonce), associatedData(header), sealed);
   if (opened) return requireKey(opened, header.publicKey);
   throw new SottoError(
@@ -84,45 +76,17 @@ export async function decodeKeyFile(text: string, passphrase: string | undefined
   );
 }
 
-async function passphraseKey(passphrase: string, { kdf }: SealedHeader): Promise<Bytes> {
-  // The same passphrase typed on another system may be composed differently (RFC 8265).
-  const secret = encodeUtf8(passphrase.normalize('NFKC'));
-  try {
-    return await primitives.scrypt(secret, decodeHex(kdf.salt), kdf, KEY_SIZE);
-  } catch (cause) {
-    // Each is in its range, and yet not all go together (RFC 7914, section 2), or there is not the memory.
-    throw new SottoError('key_file_invalid', 'scrypt does not run with the parameters of this key file.', {
-      cause,
-    });
-  }
-}
-
 function sealedHeader(fields: Record<string, unknown>): SealedHeader {
   requireFields(fields, SEALED_FIELDS, 'it');
   const { publicKey, kdf, cipher, nonce } = fields;
   if (typeof publicKey !== 'string') throw invalid('it has no publicKey');
   if (cipher !== 'aes-256-gcm') throw invalid('its cipher is not aes-256-gcm');
-  if (!isObject(kdf) || kdf.name !== 'scrypt') throw invalid('its kdf is not scrypt');
-  requireFields(kdf, KDF_FIELDS, 'its kdf');
-  const { N, r, p } = kdf;
-  if (
-    !isCost(N, MAX_COST.N) ||
-    (N & (N - 1)) !== 0 ||
-    N < 2 ||
-    !isCost(r, MAX_COST.r) ||
-    !isCost(p, MAX_COST.p) ||
-    128 * N * r > MAX_MEMORY ||
-    Math.log2(N) >= 16 * r // RFC 7914, section 2: checked here, for OpenSSL's refusal would spoil its next call
-  ) {
-    throw invalid('its scrypt parameters are out of range');
-  }
-  const salt = encodeHex(hexField(kdf.salt, 'kdf.salt'));
   if (hexField(nonce, 'nonce').length !== NONCE_SIZE) throw invalid('its nonce has the wrong length');
   return {
     sotto: 'identity',
     version: VERSION,
     publicKey,
-    kdf: { name: 'scrypt', N, r, p, salt },
+    kdf: readPassphraseKdf(kdf, invalid),
     cipher,
     nonce: String(nonce),
   };
@@ -167,10 +131,6 @@ function requireFields(fields: Record<string, unknown>, names: readonly string[]
   if (Object.keys(fields).length > names.length) throw invalid(`${whose} has fields that are not known`);
 }
 
-function isCost(value: unknown, max: number): value is number {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max;
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -179,6 +139,6 @@ function format(fields: object): string {
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-function invalid(why: string): SottoError {
-  return new SottoError('key_file_invalid', `This key file cannot be used: ${why}.`);
+function invalid(why: string, cause?: unknown): SottoError {
+  return new SottoError('key_file_invalid', `This key file cannot be used: ${why}.`, { cause });
 }

@@ -57,7 +57,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sealed: [...BELOW_JOBS, '#crypto', '#files'],
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
   pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '#sha512', '@opentelemetry/api'],
-  node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod'],
+  node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod', 'modern-tar'],
   console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   browser: [...BELOW_JOBS, ...JOBS, 'browser', '#cbor', '#crypto', '#word-list'],
   conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', '#sha512', 'node:'],

@@ -6,6 +6,7 @@ import type { Diagnosis } from '../../peers/doctor/finding.ts';
 import type { MachineFacts } from '../../peers/doctor/observations.ts';
 import { SQLITE_SCHEMA } from '../../platform/node/sqlite.ts';
 import { readStamp } from '../data-folder.ts';
+import type { NodePlan } from '../plan.ts';
 import { gatherFiles, gatherFolder, gatherKey, newestOf } from './gather-folder.ts';
 import { gatherLimits, gatherService, isClockSynchronised } from './gather-machine.ts';
 import { gatherRoads } from './gather-roads.ts';
@@ -26,7 +27,6 @@ import { judgeService } from './judge-service.ts';
 import { judgeStores } from './judge-stores.ts';
 import { judgeUrls } from './judge-urls.ts';
 import { type NodeDiagnosis, note, together } from './node-finding.ts';
-import type { NodePlan } from './plan.ts';
 
 /** What can be looked at by itself. */
 export const PARTS = ['programs', 'data', 'reach', 'clock', 'limits', 'service', 'multicast'] as const;

@@ -1,10 +1,10 @@
 /** What a config asks of the machine that it is for: all that a doctor and a backup need to know of it. */
 
 import { readFile, stat } from 'node:fs/promises';
-import { messageOf, SottoError } from '../../errors.ts';
-import { LIMITS } from '../../sealed/options.ts';
-import { DEFAULT_CONFIG_FILE, type NodeConfig, parseConfig, readConfig } from '../config.ts';
-import type { ConfigFacts } from './judge-runtime.ts';
+import { messageOf, SottoError } from '../errors.ts';
+import { LIMITS } from '../sealed/options.ts';
+import { DEFAULT_CONFIG_FILE, type NodeConfig, parseConfig, readConfig } from './config.ts';
+import type { ConfigFacts } from './doctor/judge-runtime.ts';
 
 export interface NodePlan {
   readonly config: NodeConfig;
