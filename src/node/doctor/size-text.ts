@@ -1,4 +1,4 @@
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** `3.2 GiB`, for people. */
 export function sizeText(bytes: number): string {
