@@ -45,7 +45,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(): Command {
+/** All commands; nothing of them has run yet. */
+export function createProgram(): Command {
   const program = new Command('sotto')
     .description('Short, private messages between programs.')
     .version(version())
