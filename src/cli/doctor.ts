@@ -55,7 +55,7 @@ async function examineThis(options: DoctorOptions): Promise<void> {
     runtime: {
       node: process.versions.node,
       ...ownPackage(),
-      packages: await Promise.all(PACKAGES.map(packageFacts)),
+      packages: only.includes('programs') ? await Promise.all(PACKAGES.map(packageFacts)) : [],
     },
     ...{ machine, unit, isExpected: running, urls: url },
     multicast: () => examineMulticast(machine),

@@ -59,6 +59,7 @@ async function filesNamed(configFile: string): Promise<string[]> {
   return found.filter((path) => path !== null);
 }
 
-async function isFile(path: string): Promise<boolean> {
+/** Or a link to one. */
+export async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() ?? false;
 }

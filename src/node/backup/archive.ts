@@ -1,13 +1,14 @@
 /** Backups as files: packed, and taken apart again with every file looked at. */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, readdir, readFile, stat } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { packTar, unpackTar } from 'modern-tar/fs';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { messageOf, SottoError } from '../../errors.ts';
+import { filesBelow } from '../files-below.ts';
 import { type BackupFile, decodeManifest, MANIFEST, type Manifest, placeOf } from './manifest.ts';
 import { open, seal } from './sealed-archive.ts';
 import { hashOf } from './snapshot.ts';
@@ -77,10 +78,7 @@ async function requireAll(
   strays: readonly string[],
 ): Promise<void> {
   const listed = new Set(files.map(({ path }) => path));
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const found = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
+  const found = (await filesBelow(folder)).files.map((path) => relative(folder, path).split(sep).join('/'));
   const [stray] = [...strays, ...found.filter((path) => path !== MANIFEST && !listed.has(path))];
   if (stray !== undefined)
     throw new SottoError('file_invalid', `${archive} holds ${stray}, which it does not list.`);

@@ -6,6 +6,7 @@ import { messageOf, SottoError } from '../../errors.ts';
 import { flushFolder } from '../../platform/node/files.ts';
 import { LAYOUT } from '../data-folder.ts';
 import { folderHolders } from '../doctor/port-holders.ts';
+import { filesBelow } from '../files-below.ts';
 import { unpack } from './archive.ts';
 import { workFolder } from './backup.ts';
 import { type Manifest, placeOf } from './manifest.ts';
@@ -129,9 +130,8 @@ async function ownerFor(data: string): Promise<{ readonly uid: number; readonly 
 async function giveTo(owner: { uid: number; gid: number } | null, moves: readonly Move[]): Promise<void> {
   if (owner === null || owner.uid === 0) return;
   for (const { from } of moves) {
-    const entries = await readdir(from, { recursive: true, withFileTypes: true }).catch(() => []);
-    const paths = [from, ...entries.map((entry) => join(entry.parentPath, entry.name))];
-    for (const path of paths) await chown(path, owner.uid, owner.gid);
+    const { folders, files } = await filesBelow(from).catch(() => ({ folders: [], files: [] }));
+    for (const path of [from, ...folders, ...files]) await chown(path, owner.uid, owner.gid);
   }
 }
 
@@ -143,8 +143,9 @@ async function putInPlace(moves: readonly Move[], suffix: string): Promise<strin
     await rename(from, to);
     done.push({ from, to });
   };
-  const near = await Promise.all(moves.map(brought));
+  const near: Move[] = [];
   try {
+    for (const each of moves) near.push(await brought(each));
     for (const { from, to } of near) {
       if (await isSomething(to)) {
         await move(to, `${to}${suffix}`);

@@ -20,14 +20,19 @@ import { RecordOpener, RecordSealer, TAG_SIZE } from '../../envelope/records.ts'
 import { codeOf, SottoError } from '../../errors.ts';
 import { newPassphraseKdf, passphraseKey, readPassphraseKdf } from '../../keys/passphrase.ts';
 import { files } from '../../platform/node/files.ts';
+import type { ScryptCost } from '../../platform/types.ts';
 
 const MAGIC = encodeUtf8('sotto-backup/1\n\n');
 const MAX_HEADER = 4096;
 const MAX_RECORD = 64 * 1024;
 
 /** For a pipeline: an archive in, a sealed one out. */
-export async function* seal(archive: AsyncIterable<Bytes>, passphrase: string): AsyncGenerator<Bytes> {
-  const kdf = newPassphraseKdf();
+export async function* seal(
+  archive: AsyncIterable<Bytes>,
+  passphrase: string,
+  cost?: ScryptCost,
+): AsyncGenerator<Bytes> {
+  const kdf = newPassphraseKdf(cost);
   const header = encodeUtf8(JSON.stringify({ kdf }));
   yield MAGIC;
   yield new Writer(2).u16(header.length).finish();

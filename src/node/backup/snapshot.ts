@@ -2,12 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, copyFile, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, SottoError } from '../../errors.ts';
+import { hasCode } from '../../platform/node/files.ts';
 import { isStore } from '../doctor/gather-stores.ts';
-import type { NodePlan } from '../plan.ts';
+import { filesBelow } from '../files-below.ts';
+import { isFile, type NodePlan } from '../plan.ts';
 import type { BackupFile, PLACES } from './manifest.ts';
 
 export interface Snapshot {
@@ -33,26 +35,21 @@ const TRIES = 5;
 /** @param folder where the copies go: as in the archive. */
 export async function takeSnapshot(plan: NodePlan, folder: string): Promise<Snapshot> {
   const { config } = plan;
-  const entries = await readdir(config.data, { recursive: true, withFileTypes: true }).catch(
-    (cause: unknown) => {
-      throw new SottoError('file_unreadable', `${config.data} cannot be read: ${messageOf(cause)}.`, {
-        cause,
-      });
-    },
-  );
-  const sources: Source[] = [];
-  const leftOut: string[] = [];
-  for (const entry of entries) {
-    const from = join(entry.parentPath, entry.name);
-    if (entry.isDirectory() || UNFINISHED.test(entry.name)) continue;
-    if ((await stat(from).catch(() => null))?.isFile())
-      sources.push({ from, path: archived('data', from, config.data) });
-    else leftOut.push(from);
-  }
+  const { files: regular, others } = await filesBelow(config.data).catch((cause: unknown) => {
+    const text = hasCode(cause, 'ENOENT')
+      ? `${config.data} does not exist: run this where the node runs, or name its data folder by --data.`
+      : `${config.data} cannot be read: ${messageOf(cause)}.`;
+    throw new SottoError('file_unreadable', text, { cause });
+  });
+  const linked = await Promise.all(others.map(isFile));
+  const sources = [...regular, ...others.filter((_path, index) => linked[index])]
+    .filter((from) => !UNFINISHED.test(basename(from)))
+    .map((from): Source => ({ from, path: archived('data', from, config.data) }));
+  const leftOut = others.filter((_path, index) => !linked[index]);
   const inside = new Set(sources.map(({ from }) => resolve(from)));
   const named = new Set([config.identity, ...plan.files].map((file) => resolve(file)));
   for (const from of named) {
-    if (!inside.has(from) && (await stat(from).catch(() => null))?.isFile()) sources.push(outside(from));
+    if (!inside.has(from) && (await isFile(from))) sources.push(outside(from));
   }
   const stores = new Set<string>();
   for (const { from } of sources) if (await isStore(from)) stores.add(from);

@@ -1,10 +1,11 @@
 /** What the file system tells of the data folder. */
 
-import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.ts';
 import { Identity } from '../../keys/identity.ts';
+import { filesBelow } from '../files-below.ts';
 import type { FileFacts, FolderFacts, KeyFacts } from './judge-folder.ts';
 
 const HAS_MODES = process.platform !== 'win32';
@@ -29,9 +30,8 @@ export async function gatherFolder(path: string): Promise<FolderFacts> {
 
 /** All files of the folder, however deep, but the key. */
 export async function gatherFiles(folder: string, key: string): Promise<FileFacts[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const others = paths.filter((path) => resolve(path) !== resolve(key));
+  const { files } = await filesBelow(folder).catch(() => ({ files: [] }));
+  const others = files.filter((path) => resolve(path) !== resolve(key));
   return Promise.all(others.map((path) => gatherFile(path, dirname(path) === folder)));
 }
 
