@@ -8,6 +8,7 @@ import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
+import { stampDataFolder } from '../node/data-version.ts';
 import { demoApp } from '../node/demo.ts';
 import type { Node, ReloadReport } from '../node/node.ts';
 import { serve } from '../node/serve.ts';
@@ -18,6 +19,7 @@ import { ownIdentity } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 import { callLine, textOfUp, tryLines } from './up-text.ts';
+import { version } from './version.ts';
 
 interface RunOptions extends OutputOptions {
   readonly logLevel: LogLevel;
@@ -140,6 +142,7 @@ async function run(
 
 async function start(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
   const identity = await ownIdentity(config.identity);
+  await stampDataFolder(config.data, version());
   const starting: { node: Node | null } = { node: null };
   const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
   const loadApp = async ({ app }: NodeConfig): Promise<App> =>

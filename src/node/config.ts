@@ -115,7 +115,8 @@ function parseConfigText(text: string, file: string): NodeConfig {
   return parseConfig(value, file);
 }
 
-const CONFIG_FILE = 'sotto.config.json';
+/** Read where it is there, unless another is named. */
+export const CONFIG_FILE = 'sotto.config.json';
 
 /** Of alternatives, those that were meant: whatever looks into the value, and not at its kind alone. */
 function reasonsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {

@@ -1,6 +1,6 @@
 /**
- * The folder with all that a node keeps. `version.json` in it says which Sotto has used it last, so that an older one does
- * not misread what a newer one has written:
+ * `version.json` in the data folder says which Sotto has used it last, so that an older one does not misread what a newer
+ * one has written:
  *
  * ```json
  * { "sotto": "0.1.0", "layout": 1 }

@@ -3,16 +3,26 @@
 import { readFile, stat } from 'node:fs/promises';
 import { messageOf, SottoError } from '../errors.ts';
 import { LIMITS } from '../sealed/options.ts';
-import { DEFAULT_CONFIG_FILE, type NodeConfig, parseConfig, readConfig } from './config.ts';
+import { formatAddress } from '../transport/url.ts';
+import { CONFIG_FILE, type NodeConfig, parseConfig, readConfig } from './config.ts';
 import type { ConfigFacts } from './doctor/judge-runtime.ts';
+import type { RequestSection } from './sections.ts';
 
 export interface NodePlan {
   readonly config: NodeConfig;
   readonly facts: ConfigFacts;
+  /** Where it listens. */
+  readonly roads: readonly PlannedRoad[];
   /** Files that the config names, the config among them and the app's code not: as they are written there. */
   readonly files: readonly string[];
   /** Of each road that has connections. */
   readonly maxConnections: number;
+}
+
+export interface PlannedRoad {
+  readonly url: string;
+  /** Whose questions it answers, of those that a doctor can ask; null for nobody's. */
+  readonly answers: 'everybody' | ReadonlySet<string> | null;
 }
 
 /** Fields that name code. */
@@ -24,7 +34,7 @@ const CODE: ReadonlySet<string> = new Set(['app']);
  * @returns the defaults, and what is wrong, for a config that cannot be used.
  */
 export async function readPlan(file: string | undefined, data: string | undefined): Promise<NodePlan> {
-  const given = file ?? ((await isFile(DEFAULT_CONFIG_FILE)) ? DEFAULT_CONFIG_FILE : null);
+  const given = file ?? ((await isFile(CONFIG_FILE)) ? CONFIG_FILE : null);
   const [read, problem] = await readConfig(file).then(
     (config) => [config, null] as const,
     (error: unknown) => [parseConfig({}, ''), readable(error)] as const,
@@ -34,8 +44,33 @@ export async function readPlan(file: string | undefined, data: string | undefine
     config,
     facts: { file: given, problem },
     files: given === null ? [] : [given, ...(await filesNamed(given))],
-    maxConnections: config.limits?.maxConnections ?? LIMITS.maxConnections,
+    roads: roadsOf(config),
+    maxConnections: config.request?.limits?.maxConnections || LIMITS.maxConnections,
   };
+}
+
+/** Peers take any port that is free, and the console has a check of its own. */
+function roadsOf({ request, lookup, broadcaster, sessions }: NodeConfig): PlannedRoad[] {
+  const others = [
+    ...(lookup && lookup.port !== 0 ? lookupUrls(lookup) : []),
+    ...(broadcaster ? [broadcaster.listen] : []),
+    ...(sessions ? sessions.listen : []),
+  ];
+  return [
+    ...(request ? request.listen.map((url) => ({ url, answers: answersOf(request) })) : []),
+    ...others.map((url) => ({ url, answers: null })),
+  ];
+}
+
+function lookupUrls({ host, port }: { readonly host: string; readonly port: number }): string[] {
+  const address = formatAddress({ host, port });
+  return [`udp://${address}`, `tcp://${address}`];
+}
+
+/** What a handler of raw bytes does with a question, nobody knows. */
+function answersOf({ payload, allow }: RequestSection): PlannedRoad['answers'] {
+  if (payload === 'raw') return null;
+  return allow === undefined ? 'everybody' : new Set(allow);
 }
 
 function readable(error: unknown): string {
@@ -50,6 +85,7 @@ async function filesNamed(configFile: string): Promise<string[]> {
   try {
     JSON.parse(text, (field, value: unknown) => {
       if (typeof value === 'string' && !CODE.has(field)) named.add(value.replace(/^sqlite:/, ''));
+      if (!/^\d*$/.test(field)) named.add(field); // files of lookups are names of fields
       return value;
     });
   } catch {

@@ -43,12 +43,7 @@ async function aNode(name: string): Promise<ReturnType<typeof openDatabase>> {
   await writeFile('.sotto/inbox/ä long name, '.padEnd(150, 'x'), 'hello', { mode: 0o640 });
   await writeFile('.sotto/.pins.json.0123456789ab.tmp', 'half writ');
   await writeFile('secrets.json', '{"a":1}', { mode: 0o600 });
-  const config = {
-    data: '.sotto',
-    app: 'app.ts',
-    onceStore: 'sqlite:.sotto/once.db',
-    allow: ['secrets.json'],
-  };
+  const config = { data: '.sotto', app: 'app.ts', lookup: { files: { 'secrets.json': null } } };
   await writeFile('sotto.config.json', JSON.stringify(config));
   const store = openDatabase('.sotto/once.db');
   store.execute('CREATE TABLE t (x INTEGER)');
@@ -225,7 +220,10 @@ describe('a restore', () => {
     (await aNode('rollback')).close();
     const name = 's'.padEnd(240, 's'); // too long for the name by which it would be put aside
     await writeFile(name, 'old', { mode: 0o600 });
-    await writeFile('sotto.config.json', JSON.stringify({ data: '.sotto', allow: [name] }));
+    await writeFile(
+      'sotto.config.json',
+      JSON.stringify({ data: '.sotto', lookup: { files: { [name]: 0 } } }),
+    );
     const file = await save('a.tar.gz');
     await writeFile(name, 'new');
     await writeFile('.sotto/pins.json', 'new', { mode: 0o600 });

@@ -24,6 +24,9 @@ import { RunningServer, sotto } from '../support/command.ts';
 const BIN = fileURLToPath(new URL('../../bin/sotto.js', import.meta.url));
 const HAS_MODES = process.platform !== 'win32';
 
+/** Requests, and nothing else. */
+const ALONE = { lookup: false, broadcaster: false, sessions: false, peers: false, console: false };
+
 /** A folder where a node has run, with a config. */
 class Ward implements AsyncDisposable {
   readonly folder: string;
@@ -35,7 +38,7 @@ class Ward implements AsyncDisposable {
     await Identity.generate().save(join(ward.data, 'identity.key'));
     await writeFile(
       ward.config,
-      JSON.stringify({ data: ward.data, listen: ['udp://127.0.0.1:0'], ...config }),
+      JSON.stringify({ ...ALONE, data: ward.data, request: { listen: ['udp://127.0.0.1:0'], ...config } }),
     );
     return ward;
   }
@@ -145,7 +148,7 @@ describe('a fault, and the doctor names it and no other', () => {
       findings.map(({ code }) => code),
       ['config_invalid'],
     );
-    assert.match(findings[0]?.what ?? '', /workers: /);
+    assert.match(findings[0]?.what ?? '', /request\.workers: /);
   });
 
   test('a port that another program has, by its name', async () => {
@@ -195,7 +198,7 @@ describe('the command', () => {
   after(() => rm(folder, { recursive: true }));
 
   test('asks the node that runs, by every road, and ends with 0', async () => {
-    const [datagrams, streams] = [await freePort(), await freePort()];
+    const [datagrams, streams, sessions] = [await freePort(), await freePort(), await freePort()];
     const listen = [
       `udp://127.0.0.1:${datagrams}`,
       `http://127.0.0.1:${streams}`,
@@ -203,16 +206,16 @@ describe('the command', () => {
     ];
     await writeFile(
       join(folder, 'sotto.config.json'),
-      JSON.stringify({ listen, onceStore: 'sqlite:.sotto/once.db' }),
+      JSON.stringify({ ...ALONE, request: { listen }, sessions: { listen: [`ws://127.0.0.1:${sessions}`] } }),
     );
     await using server = await RunningServer.start(['up'], { cwd: folder });
-    assert.equal(server.addresses.length, listen.length);
+    assert.equal(server.addresses.length, listen.length + 1);
     const args = ['doctor', '--only', 'programs', 'data', 'reach', '--running'];
     const { code, stdout } = await sotto([...args, '--json'], { cwd: folder });
     const told = JSON.parse(stdout) as NodeDiagnosis & { ok: boolean };
     assert.deepEqual([told.ok, code, told.findings], [true, 0, []]);
-    for (const url of listen) {
-      assert.match(told.checks.find(({ name }) => name === url)?.detail ?? '', /^this node answers/);
+    for (const url of [...listen, `ws://127.0.0.1:${sessions}`]) {
+      assert.match(told.checks.find(({ name }) => name === url)?.detail ?? '', /^this node/);
     }
   });
 

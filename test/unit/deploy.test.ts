@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../../src/cli/main.ts';
-import { parseConfig } from '../../src/node/config.ts';
+import { type NodeConfig, parseConfig } from '../../src/node/config.ts';
 import { PARTS } from '../../src/node/doctor/node-examination.ts';
 
 const CONFIG = '/etc/sotto/sotto.config.json';
@@ -41,6 +41,10 @@ function lastStage(text: string): readonly (readonly [string, string])[] {
     return [name, rest] as const;
   });
   return all.slice(all.findLastIndex(([name]) => name === 'FROM'));
+}
+
+function addressesOf({ request, sessions }: NodeConfig): string[] {
+  return [...(request ? request.listen : []), ...(sessions ? sessions.listen : [])];
 }
 
 /** A command of ours that is there, with options that it has. */
@@ -106,7 +110,8 @@ test('the journal is bounded by size and by age', () => {
 
 test('the config beside them is one, and reachable from outside', () => {
   const config = parseConfig(JSON.parse(read('deploy/sotto.config.json')), 'deploy/sotto.config.json');
-  assert.ok(config.listen.every((url) => url.includes('//0.0.0.0:')));
+  assert.ok(addressesOf(config).every((url) => url.includes('//0.0.0.0:')));
+  assert.deepEqual([config.lookup, config.broadcaster, config.peers], [false, false, false]);
   assert.equal(config.data, '.sotto');
 });
 
@@ -137,8 +142,8 @@ describe('the container file', () => {
   });
 
   test('says every port of its config, and ends by SIGTERM', () => {
-    const { listen } = parseConfig(JSON.parse(read('deploy/sotto.config.json')), 'deploy/sotto.config.json');
-    const ports = listen.map((url) =>
+    const config = parseConfig(JSON.parse(read('deploy/sotto.config.json')), 'deploy/sotto.config.json');
+    const ports = addressesOf(config).map((url) =>
       url.replace(/^(udp)?.*:(\d+)$/, (_all, udp, port) => `${port}/${udp ?? 'tcp'}`),
     );
     assert.deepEqual(new Set(value('EXPOSE').split(' ')), new Set(ports));

@@ -297,6 +297,24 @@ describe('sotto doctor', () => {
     assert.deepEqual(said(judgeRoads([ROAD, added], NO_FIREWALL, false)), ['not_listening']);
   });
 
+  test('where nobody can be asked, the program that has the port tells', () => {
+    const asked: RoadFacts = {
+      ...ROAD,
+      url: 'http://0.0.0.0:3003',
+      protocol: 'tcp',
+      port: 3003,
+      answer: null,
+    };
+    const states = (road: RoadFacts): unknown[] => {
+      const { checks, findings } = judgeRoads([ROAD, road], NO_FIREWALL, true);
+      return [checks[1]?.state, findings.map(({ code }) => code)];
+    };
+    assert.deepEqual(states(asked), ['ok', []]);
+    assert.deepEqual(states({ ...asked, holders: ['node (pid 78)'] }), ['unknown', []]); // of a worker, maybe
+    assert.deepEqual(states({ ...asked, holders: [] }), ['unknown', []]);
+    assert.deepEqual(states({ ...asked, holders: ['nginx (pid 5)'] }), ['fault', ['port_taken']]);
+  });
+
   test('faults come before notes', () => {
     assert.deepEqual(said(folder({ free: 100 * MEBIBYTE, mode: 0o777 })), ['data_exposed', 'note disk_low']);
   });

@@ -4,7 +4,7 @@ import { link, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, SottoError } from '../../errors.ts';
 import { flushFolder, hasCode } from '../../platform/node/files.ts';
-import { LAYOUT } from '../data-folder.ts';
+import { LAYOUT } from '../data-version.ts';
 import { gatherStores } from '../doctor/gather-stores.ts';
 import type { NodePlan } from '../plan.ts';
 import { pack, unpack } from './archive.ts';

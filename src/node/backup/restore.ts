@@ -4,7 +4,7 @@ import { chmod, chown, copyFile, mkdir, readdir, rename, rm, stat } from 'node:f
 import { basename, dirname, join, resolve } from 'node:path';
 import { messageOf, SottoError } from '../../errors.ts';
 import { flushFolder } from '../../platform/node/files.ts';
-import { LAYOUT } from '../data-folder.ts';
+import { LAYOUT } from '../data-version.ts';
 import { folderHolders } from '../doctor/port-holders.ts';
 import { filesBelow } from '../files-below.ts';
 import { unpack } from './archive.ts';

@@ -7,7 +7,7 @@ import type { Identity } from '../../keys/identity.ts';
 import { hasCode } from '../../platform/node/files.ts';
 import { RequestClient } from '../../request/client.ts';
 import { formatUrl, parseUrl, type RoadUrl } from '../../transport/url.ts';
-import type { NodeConfig } from '../config.ts';
+import type { PlannedRoad } from '../plan.ts';
 import type { BindOutcome, RoadFacts } from './judge-roads.ts';
 import { portHolders } from './port-holders.ts';
 
@@ -24,7 +24,7 @@ type Bind = (protocol: Protocol, url: RoadUrl) => Promise<BindOutcome>;
 /** Who asks: the node's own key; `null` where it cannot be had, `none` where there is none, so that no node has it. */
 export type Asker = Identity | 'none' | null;
 
-export function gatherRoads(config: NodeConfig, asker: Asker): Promise<RoadFacts[]> {
+export function gatherRoads(roads: readonly PlannedRoad[], asker: Asker): Promise<RoadFacts[]> {
   const tried = new Map<string, Promise<BindOutcome>>();
   const bind: Bind = (protocol, url) => {
     const name = `${protocol} ${url.host} ${url.port}`;
@@ -32,12 +32,13 @@ export function gatherRoads(config: NodeConfig, asker: Asker): Promise<RoadFacts
     tried.set(name, outcome);
     return outcome;
   };
-  return Promise.all(config.listen.map((url) => gatherRoad(url, { config, asker, bind })));
+  return Promise.all(roads.map((road) => gatherRoad(road, asker, bind)));
 }
 
 async function gatherRoad(
-  text: string,
-  { config, asker, bind: tryOnce }: { config: NodeConfig; asker: Asker; bind: Bind },
+  { url: text, answers }: PlannedRoad,
+  asker: Asker,
+  tryOnce: Bind,
 ): Promise<RoadFacts> {
   let url: RoadUrl;
   try {
@@ -57,14 +58,9 @@ async function gatherRoad(
   const isTaken = bind === 'taken';
   const [holders, answer] = await Promise.all([
     isTaken ? portHolders(protocol, url.port) : [],
-    isTaken ? ask(url, config, asker) : null,
+    isTaken ? ask(url, answers, asker) : null,
   ]);
   return { url: text, protocol, port: url.port, bind, holders, answer };
-}
-
-/** Who may not ask is not answered; and what a handler of raw bytes does with a question, nobody knows. */
-function isAskable({ payload, allow }: NodeConfig, identity: Identity): boolean {
-  return payload === 'routed' && (allow === undefined || allow.includes(identity.publicKey.toString()));
 }
 
 function tryToBind(protocol: Protocol, { host, port }: RoadUrl): Promise<BindOutcome> {
@@ -88,11 +84,16 @@ function outcomeOf(error: Error): BindOutcome {
 }
 
 /** As this node itself: only who has its key can answer. */
-async function ask(url: RoadUrl, config: NodeConfig, identity: Asker): Promise<RoadFacts['answer']> {
+async function ask(
+  url: RoadUrl,
+  answers: PlannedRoad['answers'],
+  identity: Asker,
+): Promise<RoadFacts['answer']> {
   if (identity === 'none') return 'none';
-  if (identity === null || !isAskable(config, identity)) return null;
-  const host = url.host === '0.0.0.0' ? '127.0.0.1' : url.host === '::' ? '::1' : url.host;
+  if (identity === null || answers === null) return null;
   const serverKey = identity.publicKey.toString();
+  if (answers !== 'everybody' && !answers.has(serverKey)) return null;
+  const host = url.host === '0.0.0.0' ? '127.0.0.1' : url.host === '::' ? '::1' : url.host;
   await using client = await RequestClient.connect(formatUrl({ ...url, host }), {
     ...{ serverKey, identity, timeout: TIMEOUT, pad: ROOM },
   });

@@ -7,11 +7,7 @@ import type { UrlFacts } from './judge-urls.ts';
 const TIMEOUT = 3000;
 const LONGEST_BODY = 300;
 
-/** Where they are unless told otherwise: asked only where something listens. */
-const USUAL = [
-  { name: 'console', url: 'http://127.0.0.1:7300/', takesRefusal: true },
-  { name: 'broadcaster', url: 'http://127.0.0.1:3003/readyz', takesRefusal: true },
-] as const;
+export type NamedUrl = Pick<UrlFacts, 'name' | 'url'>;
 
 interface Asked {
   readonly facts: UrlFacts;
@@ -24,14 +20,18 @@ export interface UrlsSeen {
   readonly otherClock: ClockFacts['other'];
 }
 
-/** @param named addresses that should answer. */
-export async function gatherUrls(named: readonly string[]): Promise<UrlsSeen> {
-  const [chosen, usual] = await Promise.all([
+/**
+ * @param named addresses that should answer.
+ * @param usual those that are told of where something listens, and not otherwise.
+ */
+export async function gatherUrls(named: readonly string[], usual: readonly NamedUrl[]): Promise<UrlsSeen> {
+  const others = usual.filter(({ url }) => !named.includes(url));
+  const [chosen, found] = await Promise.all([
     Promise.all(named.map((url) => ask({ name: url, url, takesRefusal: false }))),
-    Promise.all(USUAL.filter(({ url }) => !named.includes(url)).map(ask)),
+    Promise.all(others.map((each) => ask({ ...each, takesRefusal: true }))),
   ]);
   const teller = chosen.find(({ ahead }) => ahead !== null);
-  const there = usual.filter(({ facts }) => !('unreachable' in facts.answer));
+  const there = found.filter(({ facts }) => !('unreachable' in facts.answer));
   return {
     urls: [...chosen, ...there].map(({ facts }) => facts),
     otherClock: teller?.ahead == null ? null : { ahead: teller.ahead, whose: teller.facts.url },

@@ -28,10 +28,11 @@ export function judgeRoads(
   isExpected: boolean,
 ): NodeDiagnosis {
   const isRunning = roads.some(({ bind, answer }) => bind === 'taken' && answer !== 'none');
-  const taken = roads.filter(({ bind, answer }) => bind === 'taken' && answer === 'none');
+  const known = roads.map((road) => ({ ...road, answer: byHolder(road, roads) }));
+  const taken = known.filter(({ bind, answer }) => bind === 'taken' && answer === 'none');
   const holders = new Set(taken.map(({ holders: [holder] }) => holder));
   const judged = together([
-    ...roads.map((road) => judgeRoad(road, isRunning)),
+    ...known.map((road) => judgeRoad(road, isRunning)),
     ...[...holders].map((holder) => {
       const own = taken.filter((road) => road.holders[0] === holder);
       return { checks: [], findings: [takenFinding(holder, own, machine)] };
@@ -42,9 +43,20 @@ export function judgeRoads(
   return together([judged, { checks: [], findings: [fault('not_running', 'The node does not run.', fix)] }]);
 }
 
+/** Of a road where nobody can be asked, the program that has the port tells: it answers elsewhere, or is none of ours. */
+function byHolder(
+  { bind, answer, holders: [holder] }: RoadFacts,
+  roads: readonly RoadFacts[],
+): RoadFacts['answer'] {
+  if (answer !== null || bind !== 'taken' || holder === undefined) return answer;
+  if (!holder.startsWith('node ')) return 'none';
+  const isOwn = roads.some((other) => other.answer === 'own' && other.holders[0] === holder);
+  return isOwn ? 'own' : null;
+}
+
 function judgeRoad(road: RoadFacts, isRunning: boolean): NodeDiagnosis {
   const { url, protocol, port, bind, holders, answer } = road;
-  if (answer === 'own') return examined(check(url, true, `this node answers${by(holders)}`));
+  if (answer === 'own') return examined(check(url, true, `this node${by(holders)}`));
   if (bind === 'taken') return takenLine(road);
   if (bind === 'free') return judgeFree(url, isRunning);
   if (bind === 'denied') {

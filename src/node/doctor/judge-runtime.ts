@@ -1,7 +1,7 @@
 /** The programs: Node, Sotto, what may be installed beside them, and the config. */
 
 import { check } from '../../peers/doctor/finding.ts';
-import { type DataStamp, LAYOUT, tooNew } from '../data-folder.ts';
+import { type DataStamp, LAYOUT, tooNew } from '../data-version.ts';
 import { examined, fault, fixBy, type NodeDiagnosis, together } from './node-finding.ts';
 
 export interface RuntimeFacts {

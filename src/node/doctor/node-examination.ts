@@ -5,13 +5,14 @@ import { messageOf } from '../../errors.ts';
 import type { Diagnosis } from '../../peers/doctor/finding.ts';
 import type { MachineFacts } from '../../peers/doctor/observations.ts';
 import { SQLITE_SCHEMA } from '../../platform/node/sqlite.ts';
-import { readStamp } from '../data-folder.ts';
+import type { NodeConfig } from '../config.ts';
+import { readStamp } from '../data-version.ts';
 import type { NodePlan } from '../plan.ts';
 import { gatherFiles, gatherFolder, gatherKey, newestOf } from './gather-folder.ts';
 import { gatherLimits, gatherService, isClockSynchronised } from './gather-machine.ts';
 import { gatherRoads } from './gather-roads.ts';
 import { gatherStores } from './gather-stores.ts';
-import { gatherUrls, type UrlsSeen } from './gather-urls.ts';
+import { gatherUrls, type NamedUrl, type UrlsSeen } from './gather-urls.ts';
 import { judgeClock } from './judge-clock.ts';
 import { judgeFiles, judgeFolder, judgeKey } from './judge-folder.ts';
 import { judgeLimits } from './judge-limits.ts';
@@ -60,9 +61,9 @@ export async function examineNode(options: NodeExaminationOptions): Promise<Node
   const [data, roads, seen, service, multicast, isSynchronised] = await Promise.all([
     isWanted('data') ? examineData(plan, runtime.sotto, key.facts) : null,
     isWanted('reach') && isUsable
-      ? gatherRoads(config, key.facts.state === 'missing' ? 'none' : key.identity)
+      ? gatherRoads(plan.roads, key.facts.state === 'missing' ? 'none' : key.identity)
       : [],
-    isWanted('reach') || isWanted('clock') ? gatherUrls(options.urls) : NOBODY_ASKED,
+    isWanted('reach') || isWanted('clock') ? gatherUrls(options.urls, usualUrls(config)) : NOBODY_ASKED,
     isWanted('service') ? gatherService(options.unit) : null,
     isWanted('multicast') ? options.multicast().then(asNotes) : null,
     isWanted('clock') ? isClockSynchronised() : null,
@@ -123,11 +124,20 @@ function pidOf(roads: readonly RoadFacts[]): string | null {
   return /\(pid (\d+)\)/.exec(own?.holders[0] ?? '')?.[1] ?? null;
 }
 
-function filesWanted({ config, maxConnections }: NodePlan): number {
-  const ports = new Set(
-    config.listen.filter((url) => !url.startsWith('udp:')).map((url) => url.replace(/^\w+:/, '')),
-  );
+function filesWanted({ roads, maxConnections }: NodePlan): number {
+  const streams = roads.map(({ url }) => url).filter((url) => !url.startsWith('udp:'));
+  const ports = new Set(streams.map((url) => url.replace(/^\w+:/, '')));
   return ports.size * maxConnections + 64;
+}
+
+/** Asked where something listens. */
+function usualUrls({ console: page, broadcaster }: NodeConfig): NamedUrl[] {
+  return [
+    ...(page ? [{ name: 'console', url: `${page.listen}/` }] : []),
+    ...(broadcaster && broadcaster.operations !== 'off'
+      ? [{ name: 'broadcaster', url: `${broadcaster.listen}/readyz` }]
+      : []),
+  ];
 }
 
 /** A node may do without peers, so that nothing of it keeps it from working. */
