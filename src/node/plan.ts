@@ -45,8 +45,13 @@ export async function readPlan(file: string | undefined, data: string | undefine
     facts: { file: given, problem },
     files: given === null ? [] : [given, ...(await filesNamed(given))],
     roads: roadsOf(config),
-    maxConnections: config.request?.limits?.maxConnections || LIMITS.maxConnections,
+    maxConnections: maxConnectionsOf(config),
   };
+}
+
+function maxConnectionsOf({ request }: NodeConfig): number {
+  const limits = request === false ? undefined : request.limits;
+  return limits?.maxConnections ?? LIMITS.maxConnections;
 }
 
 /** Peers take any port that is free, and the console has a check of its own. */
