@@ -36,7 +36,8 @@ describe('the packed package', () => {
 
   test('holds what was built and nothing else', () => {
     const strays = packed.filter(
-      (path) => !/^(dist|bin|conformance|deploy)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+      (path) =>
+        !/^(dist|bin|conformance|deploy)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
     );
     assert.deepEqual(strays, []);
     for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/package.json', 'bin/sotto.js', 'LICENSE']) {
