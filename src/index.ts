@@ -32,6 +32,7 @@ export {
 } from './app/typed-client.ts';
 export { type ErrorCode, SottoError, StatusError } from './errors.ts';
 export { Identity } from './keys/identity.ts';
+export { IdentityRing, type PreviousIdentity } from './keys/identity-ring.ts';
 export type { KeyLike } from './keys/key-like.ts';
 export { PublicKey } from './keys/public-key.ts';
 export { allowKeys } from './node/access.ts';

@@ -8,6 +8,7 @@ import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
 import { accessList } from '../keys/access-list.ts';
 import type { Identity } from '../keys/identity.ts';
+import type { IdentityRing } from '../keys/identity-ring.ts';
 import type { KeyLike } from '../keys/key-like.ts';
 import type { AnsweringOptions } from '../sealed/options.ts';
 import type { Scheme } from '../wire/simple-client-server.ts';
@@ -78,8 +79,8 @@ export interface DoorOptions
   readonly port?: number;
   /** How queries may come. Default `['sealed']`; the others are for simple_client_server's own programs. */
   readonly schemes?: readonly Scheme[];
-  /** The server's key, for `sealed`. */
-  readonly identity?: Identity;
+  /** The server's key, for `sealed`; an {@link IdentityRing} for one that is to be changed while it runs. */
+  readonly identity?: Identity | IdentityRing;
   /** For `legacy-rsa`. */
   readonly legacyKeys?: LegacyServerKeys;
   /**

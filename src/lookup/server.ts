@@ -4,7 +4,6 @@ import { OK, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { EMPTY } from '../bytes/bytes.ts';
 import { codeOf, SottoError } from '../errors.ts';
-import type { Identity } from '../keys/identity.ts';
 import type { RsaPublicKey } from '../platform/types.ts';
 import {
   type ResolvedAnswering,
@@ -240,7 +239,7 @@ class Door {
     this.#log.debug({ reason, remote }, 'dropped');
   }
 
-  #sealedServer(options: DoorOptions & { readonly identity: Identity }): SealedServer {
+  #sealedServer(options: DoorOptions & Required<Pick<DoorOptions, 'identity'>>): SealedServer {
     const resolved = resolveAnswering({ ...options, suites: SUITES }, 'lookup');
     return new SealedServer(this.#app, resolved, this.#lookup.counters);
   }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from '../app/app.ts';
 import { appFrom, type Handler } from '../app/app.ts';
+import type { IdentityRing } from '../keys/identity-ring.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
 import { SealedServer } from '../sealed/sealed-server.ts';
@@ -28,8 +29,7 @@ const CLOSE_TIMEOUT = 5000;
  * ```
  */
 export class RequestServer implements AsyncDisposable {
-  /** The key that clients need. */
-  readonly publicKey: PublicKey;
+  readonly #identities: IdentityRing;
   readonly #counters = new Counters();
   readonly #sealed: SealedServer;
   readonly #admission: Admission;
@@ -62,7 +62,7 @@ export class RequestServer implements AsyncDisposable {
   }
 
   private constructor(app: Dispatcher, options: ResolvedServerOptions) {
-    this.publicKey = options.identity.publicKey;
+    this.#identities = options.identities;
     this.#sealed = new SealedServer(app, options, this.#counters);
     this.#admission = new Admission(options.limits, {
       onDrop: (arrival, reason) => this.#sealed.drop(arrival, reason),
@@ -71,6 +71,11 @@ export class RequestServer implements AsyncDisposable {
         this.#sealed.drop(arrival, 'failed');
       },
     });
+  }
+
+  /** The key that clients need. */
+  get publicKey(): PublicKey {
+    return this.#identities.current.publicKey;
   }
 
   /** Where it listens, with the ports it really got. */

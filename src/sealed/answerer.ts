@@ -3,7 +3,6 @@
 import type { Dispatcher } from '../app/app.ts';
 import type { Reply } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
-import type { UnpackedRequest } from '../envelope/pssst.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { Arrival } from '../transport/transport.ts';
@@ -19,12 +18,14 @@ import {
   senderOf,
 } from './adapter.ts';
 import type { Counters } from './counters.ts';
+import { KEY_ROUTE, keyReply } from './newer-key.ts';
 import { MAX_AGE, MAX_AHEAD, OnceWindow, type Outcome } from './once-window.ts';
 import type { OnceWindowOptions, ResolvedAnswering, SealedLimits } from './options.ts';
 import { STATUS } from './status.ts';
 import { MemoryOnceStore } from './stores/memory.ts';
 import { SqliteOnceStore } from './stores/sqlite.ts';
 import type { OnceStore } from './stores/store.ts';
+import type { OpenedRequest } from './unsealer.ts';
 
 /** How long a copy of a `once` request waits for another process to finish with it, ms. */
 const PATIENCE = 30_000;
@@ -32,7 +33,7 @@ const PATIENCE = 30_000;
 /** A request that opened, and all that answering it needs to know. */
 interface Asked {
   readonly arrival: Arrival;
-  readonly request: UnpackedRequest;
+  readonly request: OpenedRequest;
   readonly sender: PublicKey | null;
   /** The longest plaintext that the way back takes, bytes: refusals are cut to it. */
   readonly room: number;
@@ -50,16 +51,24 @@ export class Answerer {
   readonly #app: Dispatcher;
   readonly #options: ResolvedAnswering;
   readonly #counters: Counters;
+  readonly #currentKey: (suite: CipherSuite) => string;
   readonly #window: OnceWindow;
   /** Reply packets to be sent again byte for byte: all of suite 1, and those that were too large for their road. */
   readonly #memory = new MemoryOnceStore();
   readonly #startedAt: number;
   readonly #closing = new AbortController();
 
-  constructor(app: Dispatcher, options: ResolvedAnswering, counters: Counters) {
+  /** @param currentKey the server's key as text, as clients of that suite know it. */
+  constructor(
+    app: Dispatcher,
+    options: ResolvedAnswering,
+    counters: Counters,
+    currentKey: (suite: CipherSuite) => string,
+  ) {
     this.#app = app;
     this.#options = options;
     this.#counters = counters;
+    this.#currentKey = currentKey;
     this.#window = new OnceWindow(storeOf(options.onceWindow), {
       clock: options.now,
       patience: PATIENCE,
@@ -69,7 +78,7 @@ export class Answerer {
   }
 
   /** The reply packet, or null where nothing is to be sent. */
-  answer(arrival: Arrival, request: UnpackedRequest): Promise<Bytes | null> {
+  answer(arrival: Arrival, request: OpenedRequest): Promise<Bytes | null> {
     const room = longestReply(arrival, this.#options.limits) - replyOverhead(request.cipherSuite);
     const asked = { arrival, request, sender: senderOf(request.clientPublicKey), room };
     // specs/pssst.md, section 9.1
@@ -134,11 +143,19 @@ export class Answerer {
       this.#counters.add('not_allowed');
       return refuse(asked, STATUS.notAllowed, 'This key may not ask here.');
     }
-    const packet =
-      routed.once || this.#app.isOnce(routed.route)
-        ? await this.#handleInWindow(asked, routed)
-        : await this.#handleAnyTime(asked, routed);
+    const packet = await this.#handleAllowed(asked, routed);
     return routed.oneWay ? null : packet;
+  }
+
+  #handleAllowed(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
+    if (routed.route === KEY_ROUTE) return Promise.resolve(this.#tellKey(asked));
+    const isOnce = routed.once || this.#app.isOnce(routed.route);
+    return isOnce ? this.#handleInWindow(asked, routed) : this.#handleAnyTime(asked, routed);
+  }
+
+  #tellKey({ request }: Asked): Bytes {
+    const { cipherSuite, keyEndsAt } = request;
+    return request.packReply(fromReply(keyReply(this.#currentKey(cipherSuite), keyEndsAt)));
   }
 
   async #handleAnyTime(asked: Asked, routed: RoutedRequest): Promise<Bytes | null> {
@@ -211,7 +228,7 @@ export class Answerer {
 }
 
 /** Whether two different replies to this request would give both texts away. */
-function isReplayable({ cipherSuite }: UnpackedRequest): boolean {
+function isReplayable({ cipherSuite }: OpenedRequest): boolean {
   return cipherSuite === CipherSuite.X25519_AESGCM128;
 }
 

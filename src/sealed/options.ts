@@ -4,10 +4,12 @@ import { type Logger, type Protocol, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
+import { IdentityRing } from '../keys/identity-ring.ts';
 import type { KeyLike } from '../keys/key-like.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { ListenLimits } from '../transport/transport.ts';
 import { CipherSuite } from '../wire/pssst.ts';
+import type { NewerKey } from './newer-key.ts';
 import type { OnceStore } from './stores/store.ts';
 
 /** Between Sotto programs `routed`; `raw` hands over the plaintext as every PSSST program sends it. */
@@ -42,7 +44,8 @@ export interface OnceWindowOptions {
 }
 
 export interface AnsweringOptions {
-  readonly identity: Identity;
+  /** The server's key; an {@link IdentityRing} for one that is to be changed while it runs, or overlaps with its old one. */
+  readonly identity: Identity | IdentityRing;
   /** Default `routed`. */
   readonly payload?: Payload;
   /**
@@ -88,6 +91,8 @@ export interface AskingOptions {
   readonly maxDatagram?: number;
   /** Datagrams are filled up to this size, bytes, which hides lengths and makes room for replies. Default 0. */
   readonly pad?: number;
+  /** Told once, before an answer is handed out, that the server has a newer key, and how long it takes the one given here. */
+  readonly onNewerKey?: (newer: NewerKey) => void;
   /** Default silent. */
   readonly log?: Logger;
   /** A clock in ms since 1970, for tests. Default `Date.now`. */
@@ -119,7 +124,7 @@ const ALL_SUITES: readonly CipherSuite[] = Object.values(CipherSuite);
 export interface ResolvedAnswering {
   /** The job that the packets come by. */
   readonly protocol: Protocol;
-  readonly identity: Identity;
+  readonly identities: IdentityRing;
   readonly payload: Payload;
   readonly allow: (key: PublicKey | null) => boolean;
   readonly suites: readonly CipherSuite[];
@@ -134,7 +139,7 @@ export interface ResolvedAnswering {
 export function resolveAnswering(options: AnsweringOptions, protocol: Protocol): ResolvedAnswering {
   return {
     protocol,
-    identity: required(options.identity, 'identity', 'Identity.generate() makes one'),
+    identities: IdentityRing.of(required(options.identity, 'identity', 'Identity.generate() makes one')),
     payload: payloadOf(options.payload),
     allow: options.allow ?? (() => true),
     suites: suitesOf(options),
@@ -170,6 +175,7 @@ export interface ResolvedAsking {
   readonly cipherSuite: CipherSuite | undefined;
   readonly maxDatagram: number;
   readonly pad: number;
+  readonly onNewerKey: ((newer: NewerKey) => void) | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -199,6 +205,7 @@ export function resolveAsking(options: AskingOptions): ResolvedAsking {
     cipherSuite: options.cipherSuite,
     maxDatagram,
     pad,
+    onNewerKey: options.onNewerKey,
     log: options.log ?? SILENT,
     now: options.now ?? Date.now,
   };

@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../bytes/bytes.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
-import { SottoError } from '../errors.ts';
+import { messageOf, SottoError } from '../errors.ts';
 import {
   decodeSoon,
   type EncodedBody,
@@ -11,6 +11,7 @@ import {
   type Representation,
 } from '../wire/representation.ts';
 import { decodeRoutedReply, encodeRoutedRequest, type RoutedReply } from '../wire/routed.ts';
+import { KEY_ROUTE, newerKeyIn } from './newer-key.ts';
 import type { Payload, ResolvedAsking } from './options.ts';
 import { PacketClient, type Roads } from './packet-client.ts';
 import { ServerClock } from './server-clock.ts';
@@ -36,6 +37,11 @@ const MAX_SEALINGS = 3;
  */
 const MIN_DATAGRAM = 70;
 const MIN_ONCE_DATAGRAM = 128;
+/** What an answer to the question for the newer key takes, bytes. Of the post-quantum suite it comes by a stream. */
+const NEWER_KEY_ROOM = 192;
+/** How long an answer is held back to ask for a newer key, ms, and how long after a try that failed there is another. */
+const NEWER_KEY_TIMEOUT = 1000;
+const NEWER_KEY_RETRY = 60_000;
 /** What is remembered of routes is forgotten, all at once, beyond this many. */
 const MAX_ROUTES = 1024;
 
@@ -47,7 +53,9 @@ export class SealedClient implements AsyncDisposable {
   /** Routes that the server answers only once, as it told us. */
   readonly #onceRoutes = new Set<string>();
   /** How long a datagram must be so that the reply of a route may be as long, as the server told us. */
-  readonly #room = new Map<string, number>();
+  readonly #room = new Map<string, number>([[KEY_ROUTE, NEWER_KEY_ROOM]]);
+  /** When it may next be asked for a newer key, by the clock that nobody sets. */
+  #asksKeyAt = 0;
 
   /** @throws SottoError `invalid_url`, `invalid_key`, `invalid_option`, `low_order_point`. */
   protected constructor(urls: readonly string[], options: ResolvedAsking, roads: Roads) {
@@ -74,7 +82,9 @@ export class SealedClient implements AsyncDisposable {
     if (loading) await loading;
     const encoded = encodeBody(body, options.representation);
     const deadline = performance.now() + (options.timeout ?? this.#options.timeout);
-    return answerOf(await this.#askWithRoom(route, encoded, options, deadline));
+    const reply = await this.#askWithRoom(route, encoded, options, deadline);
+    if (reply.newerKey) await this.#hearNewerKey(deadline);
+    return answerOf(reply);
   }
 
   /**
@@ -114,6 +124,23 @@ export class SealedClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Asks for the newer key, and tells it; once. That it does not come spoils nothing. */
+  async #hearNewerKey(deadline: number): Promise<void> {
+    const { onNewerKey, log } = this.#options;
+    const now = performance.now();
+    if (!onNewerKey || now < this.#asksKeyAt) return;
+    this.#asksKeyAt = Number.POSITIVE_INFINITY; // before anything is waited for: one question is enough
+    try {
+      const until = Math.min(deadline, now + NEWER_KEY_TIMEOUT);
+      const reply = await this.#askWithRoom(KEY_ROUTE, encodeBody(undefined), {}, until);
+      const newer = newerKeyIn(await answerOf(reply));
+      if (newer) onNewerKey(newer);
+    } catch (error) {
+      this.#asksKeyAt = performance.now() + NEWER_KEY_RETRY;
+      log.debug({ why: messageOf(error) }, 'the server did not tell its newer key');
+    }
   }
 
   /** Asks, and asks anew in a longer datagram where the reply needs one and there is no stream to get it by. */

@@ -2,19 +2,19 @@
 
 import type { Dispatcher } from '../app/app.ts';
 import { type Bytes, mapKey } from '../bytes/bytes.ts';
-import { PssstServer, type UnpackedRequest } from '../envelope/pssst.ts';
-import { codeOf, messageOf, SottoError } from '../errors.ts';
+import { codeOf } from '../errors.ts';
 import type { Arrival } from '../transport/transport.ts';
-import { CipherSuite, decodeHeader } from '../wire/pssst.ts';
+import { CipherSuite } from '../wire/pssst.ts';
 import { errorReplyBytes } from './adapter.ts';
 import { Answerer, longestReply } from './answerer.ts';
 import type { Counters } from './counters.ts';
 import type { ResolvedAnswering } from './options.ts';
 import { STATUS } from './status.ts';
+import { type OpenedRequest, Unsealer } from './unsealer.ts';
 
 export class SealedServer {
   readonly #options: ResolvedAnswering;
-  readonly #suites: ReadonlyMap<number, PssstServer>;
+  readonly #unsealer: Unsealer;
   readonly #answerer: Answerer;
   readonly #counters: Counters;
   /** Requests being handled, by exchange: copies join the first. */
@@ -24,17 +24,21 @@ export class SealedServer {
   constructor(app: Dispatcher, options: ResolvedAnswering, counters: Counters) {
     this.#options = options;
     this.#counters = counters;
-    this.#suites = new Map(options.suites.map((suite) => [suite, serverOf(options, suite)]));
-    this.#answerer = new Answerer(app, options, counters);
+    this.#unsealer = new Unsealer(options);
+    this.#answerer = new Answerer(app, options, counters, (suite) => this.#unsealer.currentKey(suite));
   }
 
   /** Answers one arrival, from the cheapest check to the dearest. */
   async answer(arrival: Arrival): Promise<void> {
-    let request: UnpackedRequest;
+    let request: OpenedRequest;
     try {
-      request = this.#suiteServer(arrival.packet).unpackRequest(arrival.packet);
+      request = this.#unsealer.open(arrival.packet);
     } catch (error) {
       return this.drop(arrival, codeOf(error));
+    }
+    if (request.keyEndsAt !== null) {
+      this.#counters.add('previous_key');
+      this.#options.log.debug({ remote: arrival.remote }, 'a client has a previous key');
     }
     this.#send(arrival, request, await this.#replyOnce(arrival, request));
   }
@@ -54,15 +58,8 @@ export class SealedServer {
     return this.#answerer.close();
   }
 
-  #suiteServer(packet: Bytes): PssstServer {
-    const { suite } = decodeHeader(packet);
-    const server = this.#suites.get(suite);
-    if (server) return server;
-    throw new SottoError('unsupported_cipher', `Cipher suite ${suite} is not accepted here.`);
-  }
-
   /** The reply packet of an exchange; a copy that comes while the first is handled waits for the same. */
-  #replyOnce(arrival: Arrival, request: UnpackedRequest): Promise<Bytes | null> {
+  #replyOnce(arrival: Arrival, request: OpenedRequest): Promise<Bytes | null> {
     const name = mapKey(request.exchange);
     const running = this.#running.get(name);
     if (running) {
@@ -74,7 +71,7 @@ export class SealedServer {
     return reply;
   }
 
-  #send(arrival: Arrival, request: UnpackedRequest, packet: Bytes | null): void {
+  #send(arrival: Arrival, request: OpenedRequest, packet: Bytes | null): void {
     if (packet === null) return arrival.done();
     const limit = longestReply(arrival, this.#options.limits);
     const sent = packet.length <= limit ? packet : this.#tooLarge(request, packet, limit);
@@ -87,7 +84,7 @@ export class SealedServer {
    * What is sent in place of a reply that the road does not take: the size needed, as a 413. The reply itself is
    * kept, so that the same request by a wider road gets it without a second run.
    */
-  #tooLarge(request: UnpackedRequest, packet: Bytes, limit: number): Bytes | null {
+  #tooLarge(request: OpenedRequest, packet: Bytes, limit: number): Bytes | null {
     this.#counters.add('reply_too_large');
     if (!this.#warnedOfLargeReply) {
       this.#warnedOfLargeReply = true;
@@ -103,17 +100,5 @@ export class SealedServer {
       if (notice.length <= limit) return notice;
     }
     return null;
-  }
-}
-
-function serverOf({ identity }: ResolvedAnswering, suite: CipherSuite): PssstServer {
-  const hybrid = suite === CipherSuite.MLKEM768X25519_AESGCM256;
-  const privateKey = hybrid ? identity.hybridSeed : identity.privateKey;
-  try {
-    return new PssstServer(privateKey, { cipherSuite: suite });
-  } catch (cause) {
-    throw new SottoError('invalid_option', `This identity cannot serve suite ${suite}: ${messageOf(cause)}`, {
-      cause,
-    });
   }
 }

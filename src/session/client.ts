@@ -5,6 +5,7 @@ import type { RekeyingTransport } from '../envelope/rekey.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
 import { Events } from '../sealed/events.ts';
+import { KEY_ROUTE, type NewerKey, newerKeyIn } from '../sealed/newer-key.ts';
 import { ServerClock } from '../sealed/server-clock.ts';
 import { STATUS } from '../sealed/status.ts';
 import { backoffDelay } from '../transport/backoff.ts';
@@ -31,6 +32,8 @@ export type ClientEvent =
   | { readonly type: 'disconnected'; readonly why: string }
   /** Messages were lost: so many pushes; null where the session was lost, and nobody knows. */
   | { readonly type: 'gap'; readonly missed: number | null }
+  /** The server has a newer key than the one given as `serverKey`, and takes this one until then. Told after `connected`. */
+  | ({ readonly type: 'newer-key' } & NewerKey)
   /** It is over, and this client of no more use. */
   | { readonly type: 'closed'; readonly why: string };
 
@@ -289,6 +292,7 @@ export class SessionClient implements AsyncDisposable {
       this.#failures = 0;
       heard.first();
       this.#events.emit({ type: 'connected', resumed: hello.resumed });
+      if (hello.newerKey) void this.#hearNewerKey(conversation);
     };
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
@@ -319,6 +323,16 @@ export class SessionClient implements AsyncDisposable {
       throw error;
     }
     return channel;
+  }
+
+  /** That it does not come spoils nothing: the next connection asks again. */
+  async #hearNewerKey(conversation: Conversation): Promise<void> {
+    try {
+      const newer = newerKeyIn(await asking(conversation, this.#options.timeout)(KEY_ROUTE));
+      if (newer) this.#events.emit({ type: 'newer-key', ...newer });
+    } catch (error) {
+      this.#options.log.debug({ why: messageOf(error) }, 'the server did not tell its newer key');
+    }
   }
 
   /** What was asked and not answered is given up; what was sent may have been lost. */

@@ -13,8 +13,9 @@ import { type Bytes, concat } from '../bytes/bytes.ts';
 import { encodeHex, encodeUtf8 } from '../bytes/text.ts';
 import { HandshakeState, type NoiseProtocol } from '../envelope/noise.ts';
 import { RekeyingTransport } from '../envelope/rekey.ts';
-import { SottoError } from '../errors.ts';
+import { codeOf, SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
+import type { IdentityRing } from '../keys/identity-ring.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import {
   type ClientHello,
@@ -38,7 +39,7 @@ export type ClientCredentials =
 /** What a server has: either, or both. */
 export interface ServerCredentials {
   readonly psk: Bytes | null;
-  readonly identity: Identity | null;
+  readonly identities: IdentityRing | null;
 }
 
 const NOISE: Readonly<Record<SessionProtocol, NoiseProtocol>> = {
@@ -107,27 +108,67 @@ export class ServerHandshake {
   readonly hello: ClientHello;
   /** As proved; null for an anonymous client, or one that shows no more than the shared secret. */
   readonly sender: PublicKey | null;
+  /** When the key ends that the client knows this server by, ms since 1970; null for the current one, and for a secret. */
+  readonly keyEndsAt: number | null;
   readonly #state: HandshakeState;
 
   /** @throws SottoError `decrypt_failed`, `invalid_message`, and others: whatever it is, it is none of the sender's business. */
-  constructor({ psk, identity }: ServerCredentials, first: Bytes) {
-    const { protocol, message, prologue } = decodeGreeting(first);
-    const common = { protocol: NOISE[protocol], role: 'responder', prologue } as const;
-    if (protocol === 'NNpsk0') {
-      if (!psk) throw new SottoError('decrypt_failed', 'There is no shared secret here.');
-      this.#state = new HandshakeState({ ...common, psk });
-    } else {
-      if (!identity) throw new SottoError('decrypt_failed', 'There is no key here.');
-      this.#state = new HandshakeState({ ...common, identity });
-    }
-    this.hello = decodeClientHello(this.#state.readMessage(message));
-    this.sender = this.#state.remoteStaticKey;
+  constructor(credentials: ServerCredentials, first: Bytes) {
+    const { state, hello, keyEndsAt } = read(credentials, first);
+    this.#state = state;
+    this.keyEndsAt = keyEndsAt;
+    this.hello = decodeClientHello(hello);
+    this.sender = state.remoteStaticKey;
   }
 
   answer(hello: ServerHello): { readonly message: Bytes; readonly transport: RekeyingTransport } {
-    const message = this.#state.writeMessage(encodeServerHello(hello));
+    const told = this.keyEndsAt === null ? hello : { ...hello, newerKey: true };
+    const message = this.#state.writeMessage(encodeServerHello(told));
     return { message, transport: new RekeyingTransport(this.#state.split()) };
   }
+}
+
+/** A first message that has been read. */
+interface ReadFirst {
+  readonly state: HandshakeState;
+  readonly hello: Bytes;
+  readonly keyEndsAt: number | null;
+}
+
+function read({ psk, identities }: ServerCredentials, first: Bytes): ReadFirst {
+  const { protocol, message, prologue } = decodeGreeting(first);
+  const reading = (keys: { psk: Bytes } | { identity: Identity }, keyEndsAt: number | null): ReadFirst => {
+    const state = new HandshakeState({ protocol: NOISE[protocol], role: 'responder', prologue, ...keys });
+    return { state, hello: state.readMessage(message), keyEndsAt };
+  };
+  if (protocol === 'NNpsk0') {
+    if (!psk) throw new SottoError('decrypt_failed', 'There is no shared secret here.');
+    return reading({ psk }, null);
+  }
+  if (!identities) throw new SottoError('decrypt_failed', 'There is no key here.');
+  const { current, previous } = identities;
+  try {
+    return reading({ identity: current }, null);
+  } catch (error) {
+    return readWithPrevious(previous, reading, error);
+  }
+}
+
+/** The handshake is bound to the server's key from its start: each key needs a reading of its own. */
+function readWithPrevious(
+  previous: IdentityRing['previous'],
+  reading: (keys: { identity: Identity }, keyEndsAt: number) => ReadFirst,
+  failure: unknown,
+): ReadFirst {
+  if (codeOf(failure) !== 'decrypt_failed') throw failure;
+  for (const { identity, until } of previous) {
+    try {
+      return reading({ identity }, until);
+    } catch (error) {
+      if (codeOf(error) !== 'decrypt_failed') throw error;
+    }
+  }
+  throw failure;
 }
 
 function protocolOf(credentials: ClientCredentials): SessionProtocol {

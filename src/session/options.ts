@@ -5,6 +5,7 @@ import { assertNumber } from '../bytes/assert.ts';
 import type { Bytes } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
+import { IdentityRing } from '../keys/identity-ring.ts';
 import type { KeyLike } from '../keys/key-like.ts';
 import { PublicKey } from '../keys/public-key.ts';
 import type { ChannelOptions } from './channel.ts';
@@ -46,8 +47,11 @@ export type SlowPolicy = 'skip' | 'cut';
 export interface SessionServerOptions extends CommonOptions {
   /** Where to listen: `ws://0.0.0.0:7880`. The path is `/session` where none is given. */
   readonly listen: string | readonly string[];
-  /** The server's own key: clients that know it need no secret. */
-  readonly identity?: Identity;
+  /**
+   * The server's own key: clients that know it need no secret. An {@link IdentityRing} for one that is to be changed while
+   * it runs, or overlaps with its old one.
+   */
+  readonly identity?: Identity | IdentityRing;
   /**
    * Who may come: called with the key that the client has proved, null for one without. Default: everybody who knows the
    * secret or the key.
@@ -130,7 +134,7 @@ export async function resolveServer(options: SessionServerOptions): Promise<Reso
   const psk = secret === undefined ? null : await pskOf(secret);
   return {
     ...resolveCommon(options),
-    ...{ listen: urls, credentials: { psk, identity }, allow },
+    ...{ listen: urls, credentials: { psk, identities: identity && IdentityRing.of(identity) }, allow },
     ...{ resumeWithin, idleTimeout, slow, maxSessions, maxConnectionsPerHost, handshakeTimeout },
   };
 }

@@ -1,5 +1,6 @@
 import { primitives } from '#crypto';
 import { appFrom, type Dispatcher, type Handler } from '../app/app.ts';
+import type { InboundMessage, Reply } from '../app/message.ts';
 import { type Bytes, concat } from '../bytes/bytes.ts';
 import { codeOf, SottoError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
@@ -7,6 +8,7 @@ import type { Pipe } from '../platform/types.ts';
 import { errorReplyBytes } from '../sealed/adapter.ts';
 import { Counters } from '../sealed/counters.ts';
 import { Events } from '../sealed/events.ts';
+import { KEY_ROUTE, keyReply } from '../sealed/newer-key.ts';
 import { OnceWindow } from '../sealed/once-window.ts';
 import { STATUS } from '../sealed/status.ts';
 import { MemoryOnceStore } from '../sealed/stores/memory.ts';
@@ -117,7 +119,7 @@ export class SessionServer implements AsyncDisposable {
 
   /** The key that clients need; null where they need the secret. */
   get publicKey(): PublicKey | null {
-    return this.#options.credentials.identity?.publicKey ?? null;
+    return this.#options.credentials.identities?.current.publicKey ?? null;
   }
 
   /** Where it listens, with the ports it really got. */
@@ -224,7 +226,11 @@ export class SessionServer implements AsyncDisposable {
   /** @throws SottoError for what is no handshake, or not of anybody who may come. */
   #shake({ pipe, transport, onProved }: Newcomer, first: Bytes): Channel {
     const handshake = new ServerHandshake(this.#options.credentials, first);
-    const { sender, hello } = handshake;
+    const { sender, hello, keyEndsAt } = handshake;
+    if (keyEndsAt !== null) {
+      this.#counters.add('previous_key');
+      this.#options.log.debug({ remote: formatAddress(pipe.remote) }, 'a client has a previous key');
+    }
     if (this.#isClosing || !this.#isAllowed(sender)) throw new SottoError('not_allowed', 'Not this key.');
     const known = this.#sessionFor(sessionIdOf(hello.session), sender);
     const secret = known ? hello.session : primitives.randomBytes(SESSION_ID_SIZE);
@@ -241,14 +247,15 @@ export class SessionServer implements AsyncDisposable {
         if (known && this.#sessions.get(known.session.id) !== known)
           return channel.cut('the session has ended');
         held = known ?? this.#begin(sessionIdOf(secret), sender, limitedHost(pipe.remote.host));
-        if (held)
+        if (held) {
+          held.keyEndsAt = keyEndsAt;
           this.#attach(
             held,
             channel,
             { remote: formatAddress(pipe.remote), transport },
             known ? hello : { ...hello, received: 0 },
           );
-        else channel.close(STATUS.unavailable, 'There are too many sessions.');
+        } else channel.close(STATUS.unavailable, 'There are too many sessions.');
       },
       onMessage: (message) => held?.conversation.take(message),
       onConfirmed: (count) => held?.conversation.confirm(count),
@@ -285,7 +292,7 @@ export class SessionServer implements AsyncDisposable {
     const conversation = new Conversation({
       ...this.#options,
       role: 'server',
-      dispatch: (message) => this.#app.dispatch(message),
+      dispatch: (message) => this.#answer(message, held.keyEndsAt),
       facts: () => ({ sender, transport: session.transport, remote: session.remote, session }),
       once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, () => run(this.#stopping.signal)),
       onSlow: () => this.#slow(held),
@@ -299,11 +306,21 @@ export class SessionServer implements AsyncDisposable {
       },
     });
     const session = new Session(id, sender, { conversation, rooms: this.#rooms, timeout: ASK_TIMEOUT });
-    const held: Held = { session, owner, conversation, timer: null, idle: null, hasJoined: false };
+    const ends = { timer: null, idle: null, keyEndsAt: null };
+    const held: Held = { session, owner, conversation, ...ends, hasJoined: false };
     session.onClosed = (why) => this.#end(held, why);
     this.#sessions.set(id, held);
     this.#watchIdle(held);
     return held;
+  }
+
+  /** By the app; but what the server's key is, by the server. */
+  #answer(message: InboundMessage, keyEndsAt: number | null): Promise<Reply> {
+    const { publicKey } = this;
+    const isForServer = message.route === KEY_ROUTE && publicKey !== null;
+    return isForServer
+      ? Promise.resolve(keyReply(publicKey.toString(), keyEndsAt))
+      : this.#app.dispatch(message);
   }
 
   #watchIdle(held: Held): void {
@@ -388,4 +405,6 @@ interface Held {
   timer: ReturnType<typeof setTimeout> | null;
   idle: ReturnType<typeof setTimeout> | null;
   hasJoined: boolean;
+  /** When the key ends that the client knows this server by, ms since 1970; null for the current one. */
+  keyEndsAt: number | null;
 }

@@ -14,7 +14,8 @@
  *
  * reply     0        1     version = 1
  *           1        1     representation
- *           2        2     status: 0 ok, otherwise an HTTP status number
+ *           2        2     status: 0 ok, otherwise an HTTP status number; plus 0x8000: the server has a newer key than the one
+ *                          that the request was sealed to, and tells it on the route "/sotto/key"
  *           4        n     body; for an error a UTF-8 text
  * ```
  *
@@ -34,6 +35,7 @@ const FLAG_ONCE = 1;
 const FLAG_ONE_WAY = 2;
 const FLAG_PADDED = 4;
 const KNOWN_FLAGS = FLAG_ONCE | FLAG_ONE_WAY | FLAG_PADDED;
+const FLAG_NEWER_KEY = 0x8000;
 const REQUEST_FIXED_SIZE = 13;
 export const REPLY_FIXED_SIZE = 4;
 const MIN_PADDING = 2;
@@ -56,6 +58,8 @@ export interface RoutedReply {
   /** 0 is ok; anything else an HTTP status number. */
   readonly status: number;
   readonly body: Bytes;
+  /** The server has a newer key than the one that the request was sealed to. Default false. */
+  readonly newerKey?: boolean;
 }
 
 /**
@@ -110,16 +114,30 @@ export function encodeRoutedReply(reply: RoutedReply): Uint8Array<ArrayBuffer> {
   return new Writer(REPLY_FIXED_SIZE + reply.body.length)
     .u8(VERSION)
     .u8(reply.representation.charCodeAt(0))
-    .u16(reply.status)
+    .u16(reply.status | (reply.newerKey ? FLAG_NEWER_KEY : 0))
     .bytes(reply.body)
     .finish();
+}
+
+/** An encoded reply that also says that the server has a newer key. */
+export function withNewerKey(reply: Bytes): Bytes {
+  const told = new Uint8Array(reply);
+  new DataView(told.buffer).setUint16(2, new DataView(told.buffer).getUint16(2) | FLAG_NEWER_KEY);
+  return told;
 }
 
 /** @throws SottoError `invalid_message` for anything that is not a routed reply of version 1. */
 export function decodeRoutedReply(bytes: Bytes): RoutedReply {
   return decoding('reply', bytes, (reader) => {
     requireVersion(reader.u8(), 'reply');
-    return { representation: representationFromByte(reader.u8()), status: reader.u16(), body: reader.rest() };
+    const representation = representationFromByte(reader.u8());
+    const status = reader.u16();
+    return {
+      representation,
+      status: status & ~FLAG_NEWER_KEY,
+      body: reader.rest(),
+      ...((status & FLAG_NEWER_KEY) === 0 ? {} : { newerKey: true }),
+    };
   });
 }
 

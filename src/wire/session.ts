@@ -33,7 +33,8 @@
  * 0        1     version = 1
  * 1        8     how many kept messages of the other end have come
  * 9        16    secret of the session to go on with, zeros for a new one; of the session that goes on or begins
- * 25       1     flags: 1 this end reads compressed contents; others are for later versions
+ * 25       1     flags: 1 this end reads compressed contents; 2 the server's alone: it has a newer key than the one that this
+ *                session was begun with, and tells it on the route "/sotto/key"; others are for later versions
  * 26       1     the server's alone: 0 a new one, 1 goes on
  *
  * Before the Noise message, in the first message of a connection:
@@ -61,6 +62,7 @@ const PROLOGUE = encodeUtf8('sotto/session/1');
 const MORE = 0x80;
 const COMPRESSED = 0x40;
 const FLAG_READS_COMPRESSED = 1;
+const FLAG_NEWER_KEY = 2;
 const KINDS: readonly Kind[] = [
   'data',
   'rekey',
@@ -241,40 +243,46 @@ export interface ClientHello {
 
 export interface ServerHello extends ClientHello {
   readonly resumed: boolean;
+  /** The server has a newer key than the one that the client knows. Default false. */
+  readonly newerKey?: boolean;
 }
 
-export function encodeClientHello({ received, session, readsCompressed }: ClientHello): Bytes {
-  return new Writer(HELLO_SIZE)
-    .u8(VERSION)
-    .u64(received)
-    .bytes(session)
-    .u8(readsCompressed ? FLAG_READS_COMPRESSED : 0)
-    .finish();
+export function encodeClientHello(hello: ClientHello): Bytes {
+  return encodeHello(hello, hello.readsCompressed ? FLAG_READS_COMPRESSED : 0);
 }
 
 export function encodeServerHello(hello: ServerHello): Bytes {
-  return concat(encodeClientHello(hello), Uint8Array.of(hello.resumed ? 1 : 0));
+  const flags = (hello.readsCompressed ? FLAG_READS_COMPRESSED : 0) | (hello.newerKey ? FLAG_NEWER_KEY : 0);
+  return concat(encodeHello(hello, flags), Uint8Array.of(hello.resumed ? 1 : 0));
+}
+
+function encodeHello({ received, session }: ClientHello, flags: number): Bytes {
+  return new Writer(HELLO_SIZE).u8(VERSION).u64(received).bytes(session).u8(flags).finish();
 }
 
 /** What follows is for later versions. @throws SottoError `invalid_message`, `out_of_bounds`. */
 export function decodeClientHello(bytes: Bytes): ClientHello {
-  return helloFrom(new Reader(bytes));
+  const { received, session, flags } = helloFrom(new Reader(bytes));
+  return { received, session, readsCompressed: (flags & FLAG_READS_COMPRESSED) !== 0 };
 }
 
 /** @throws SottoError `invalid_message`, `out_of_bounds`. */
 export function decodeServerHello(bytes: Bytes): ServerHello {
   const reader = new Reader(bytes);
-  return { ...helloFrom(reader), resumed: reader.u8() === 1 };
+  const { received, session, flags } = helloFrom(reader);
+  return {
+    received,
+    session,
+    readsCompressed: (flags & FLAG_READS_COMPRESSED) !== 0,
+    resumed: reader.u8() === 1,
+    ...((flags & FLAG_NEWER_KEY) === 0 ? {} : { newerKey: true }),
+  };
 }
 
-function helloFrom(reader: Reader): ClientHello {
+function helloFrom(reader: Reader): Pick<ClientHello, 'received' | 'session'> & { readonly flags: number } {
   const version = reader.u8();
   if (version !== VERSION) throw invalid(`version ${version} is not known`);
-  return {
-    received: reader.u64(),
-    session: reader.bytes(SESSION_ID_SIZE),
-    readsCompressed: (reader.u8() & FLAG_READS_COMPRESSED) !== 0,
-  };
+  return { received: reader.u64(), session: reader.bytes(SESSION_ID_SIZE), flags: reader.u8() };
 }
 
 /** How the client proves itself, and knows the server. */
