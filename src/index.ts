@@ -35,6 +35,7 @@ export { Identity } from './keys/identity.ts';
 export { IdentityRing, type PreviousIdentity } from './keys/identity-ring.ts';
 export type { KeyLike } from './keys/key-like.ts';
 export { PublicKey } from './keys/public-key.ts';
+export { type RevokedKey, RevokedKeys } from './keys/revoked-keys.ts';
 export { allowKeys } from './node/access.ts';
 export type { NodeConfig, PartialNodeConfig } from './node/config.ts';
 export type { Node, NodeEvent, ReloadReport, RunningParts } from './node/node.ts';

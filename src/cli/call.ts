@@ -6,10 +6,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { RequestClient } from '../request/client.ts';
+import type { NewerKey } from '../sealed/newer-key.ts';
 import { CipherSuite } from '../wire/pssst.ts';
 import { REPRESENTATIONS, type Representation } from '../wire/representation.ts';
 import { loadIdentity } from './keys.ts';
-import { type OutputOptions, printValue } from './terminal.ts';
+import { type OutputOptions, printNote, printValue } from './terminal.ts';
 
 interface CallOptions extends OutputOptions {
   readonly serverKey: string;
@@ -55,12 +56,19 @@ async function call(
     ...(identity === undefined ? {} : { identity: await loadIdentity(identity) }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(pad === undefined ? {} : { pad }),
+    onNewerKey: noteNewerKey,
     ...(raw ? ({ payload: 'raw', cipherSuite: CipherSuite.X25519_AESGCM128 } as const) : {}),
   });
   if (raw) return printValue(await client.requestRaw(await rawBody(body)), options);
   const { once = false, as = 'auto' } = options;
   const value = await client.request(route, await readBody(body, as), { once, representation: as });
   printValue(value, options);
+}
+
+/** For the `onNewerKey` of a client. */
+export function noteNewerKey({ key, until }: NewerKey): void {
+  const date = new Date(until).toISOString();
+  printNote(`the server has a new key; yours is accepted until ${date}. Use --server-key ${key}`);
 }
 
 /** JSON where it is JSON, text otherwise; standard input as text where it is UTF-8. */

@@ -2,13 +2,16 @@
 
 import { access, readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { renderUnicodeCompact } from 'uqr';
 import { hybridPublicKeyOf } from '../envelope/hybrid-identity.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { hybridPublicKeyText } from '../keys/hybrid-key.ts';
 import { Identity } from '../keys/identity.ts';
+import { IdentityRing } from '../keys/identity-ring.ts';
+import { readPreviousKeys, writePreviousKeys } from '../keys/previous-keys.ts';
 import { PublicKey } from '../keys/public-key.ts';
 import { loadOrMakeIdentity } from '../node/serve.ts';
-import { type OutputOptions, printFields, printLine, readPassphrase } from './terminal.ts';
+import { type OutputOptions, printFields, printJson, printLine, readPassphrase } from './terminal.ts';
 
 interface KeygenOptions extends OutputOptions {
   readonly passphrase?: boolean;
@@ -19,7 +22,14 @@ interface KeygenOptions extends OutputOptions {
 interface IdOptions extends OutputOptions {
   readonly export?: 'hex' | 'pem';
   readonly postQuantum?: boolean;
+  readonly qr?: boolean;
 }
+
+/** For what opens key files. */
+type Sealed = { readonly passphrase?: string };
+
+/** Light around a code, in modules, so that a camera finds it. */
+const QR_BORDER = 2;
 
 export function addKeyCommands(program: Command): void {
   program
@@ -38,34 +48,61 @@ export function addKeyCommands(program: Command): void {
     .description('show who a key is: public key, fingerprint, words to read aloud')
     .option('--export <form>', 'print the PRIVATE key instead: hex (as PSSST programs keep it) or pem')
     .option('--post-quantum', 'print the post-quantum public key, about 1950 characters')
+    .option('--qr', 'draw the public key as a QR code, too')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  sotto id home.key')
     .action(showId);
 }
 
 /** The identity in a file, asking for a passphrase only where there is one. */
-export async function loadIdentity(file: string): Promise<Identity> {
+export function loadIdentity(file: string): Promise<Identity> {
+  return withPassphrase(file, (sealed) => Identity.load(file, sealed));
+}
+
+/** Does what needs a key file; with its passphrase, which is asked for, where there is one. */
+export async function withPassphrase<T>(file: string, work: (sealed: Sealed) => Promise<T>): Promise<T> {
   try {
-    return await Identity.load(file);
+    return await work({});
   } catch (error) {
     if (!(error instanceof SottoError) || error.code !== 'passphrase_required') throw error;
-    return await Identity.load(file, { passphrase: await readPassphrase(`Passphrase of ${file}: `) });
+    return await work({ passphrase: await readPassphrase(`Passphrase of ${file}: `) });
   }
 }
 
 /** A server's own identity: from a file, which is made where it is missing. */
 export async function ownIdentity(file: string): Promise<Identity> {
-  const exists = await access(file).then(
+  return (await exists(file)) ? loadIdentity(file) : loadOrMakeIdentity(file);
+}
+
+/** A server's own keys, those before the current one among them, and how to take what the file says later. */
+export interface OwnIdentities {
+  readonly identities: IdentityRing;
+  /** Nobody is asked for the passphrase again. Where it fails, the keys stay as they are. */
+  reload(): Promise<void>;
+}
+
+/** As {@link ownIdentity}, with the keys that are still accepted. */
+export async function ownIdentities(file: string): Promise<OwnIdentities> {
+  if (!(await exists(file))) await loadOrMakeIdentity(file);
+  return withPassphrase(file, async (sealed) => {
+    const identities = await IdentityRing.load(file, sealed);
+    return { identities, reload: async () => identities.replace(await IdentityRing.load(file, sealed)) };
+  });
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
     () => true,
     () => false,
   );
-  return exists ? loadIdentity(file) : loadOrMakeIdentity(file);
 }
 
 async function keygen(file: string, options: KeygenOptions): Promise<void> {
   const identity = options.import === undefined ? Identity.generate() : await importIdentity(options.import);
   const sealed = options.passphrase ? { passphrase: await newPassphrase(file) } : {};
   await identity.save(file, { ...sealed, overwrite: options.force ?? false });
+  // What was there is replaced, with all that was accepted besides.
+  if ((await readPreviousKeys(file)).length > 0) await writePreviousKeys(file, []);
   printFields({ file, ...describeKey(identity.publicKey) }, options);
 }
 
@@ -76,16 +113,28 @@ async function newPassphrase(file: string): Promise<string> {
 }
 
 async function showId(fileOrKey: string, options: IdOptions): Promise<void> {
+  if (options.qr && (options.export !== undefined || options.postQuantum)) {
+    const text =
+      '--qr draws the public key alone: a post-quantum one is too long, and a private one is not to be shown.';
+    throw new SottoError('invalid_argument', text);
+  }
   if (options.export === undefined && !options.postQuantum && fileOrKey.startsWith('sotto1')) {
-    return printFields(describeKey(PublicKey.from(fileOrKey)), options);
+    return printKey({}, PublicKey.from(fileOrKey), options);
   }
   const identity = await loadIdentity(fileOrKey);
   if (options.export !== undefined) return printLine(exported(identity, options.export));
   if (options.postQuantum) return printLine(hybridPublicKeyText(hybridPublicKeyOf(identity)));
-  printFields({ file: fileOrKey, ...describeKey(identity.publicKey) }, options);
+  printKey({ file: fileOrKey }, identity.publicKey, options);
 }
 
-function describeKey(key: PublicKey): Record<string, string> {
+function printKey(of: { file?: string }, key: PublicKey, { qr, json }: IdOptions): void {
+  const drawn = qr ? renderUnicodeCompact(key.toString(), { border: QR_BORDER }) : null;
+  if (json) return printJson({ ...of, ...describeKey(key), ...(drawn === null ? {} : { qr: drawn }) });
+  if (drawn !== null) printLine(`${drawn}\n`);
+  printFields({ ...of, ...describeKey(key) }, {});
+}
+
+export function describeKey(key: PublicKey): Record<string, string> {
   return { 'public key': key.toString(), fingerprint: key.fingerprint, words: key.words };
 }
 

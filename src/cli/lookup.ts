@@ -20,8 +20,8 @@ import { LookupServer } from '../lookup/server.ts';
 import { stopRequested } from '../node/stop.ts';
 import { RequestServer } from '../request/server.ts';
 import type { Scheme } from '../wire/simple-client-server.ts';
-import { readServerKey, wholeNumber } from './call.ts';
-import { loadIdentity, ownIdentity } from './keys.ts';
+import { noteNewerKey, readServerKey, wholeNumber } from './call.ts';
+import { loadIdentity, ownIdentities } from './keys.ts';
 import { createLog, type LogLevel } from './log.ts';
 import { logLevel } from './serve.ts';
 import {
@@ -178,7 +178,7 @@ async function serve(places: readonly string[], options: ServeOptions): Promise<
   const { host, port, scheme: schemes = ['sealed'], listen, json } = options;
   const log = createLog(options.logLevel);
   const stop = stopRequested(); // before anybody is told that we are up
-  const identity = await ownIdentity(options.identity);
+  const { identities: identity } = await ownIdentities(options.identity);
   const allow = options.allow === undefined ? {} : { allow: accessList(options.allow) };
   const server = await LookupServer.start({
     host,
@@ -203,8 +203,8 @@ async function serve(places: readonly string[], options: ServeOptions): Promise<
           ...allow,
         });
   const addresses = [`lookup://${server.address}`, ...(doors?.addresses ?? [])];
-  const command = `sotto lookup query TEXT ${placeFlags(server, options)}--server-key ${identity.publicKey}`;
-  if (json) printJson({ addresses, publicKey: identity.publicKey, call: command });
+  const command = `sotto lookup query TEXT ${placeFlags(server, options)}--server-key ${identity.current.publicKey}`;
+  if (json) printJson({ addresses, publicKey: identity.current.publicKey, call: command });
   else announce(server, addresses, command);
   await stop;
   log.info({}, 'closing');
@@ -343,6 +343,7 @@ async function askOptions(options: AskOptions): Promise<Omit<Parameters<typeof l
     ...(serverKey === undefined ? {} : { serverKey: await readServerKey(serverKey) }),
     ...(identity === undefined ? {} : { identity: await loadIdentity(identity) }),
     ...(timeout === undefined ? {} : { timeout }),
+    onNewerKey: noteNewerKey,
   };
 }
 

@@ -7,6 +7,7 @@ import { addCallCommand } from './call.ts';
 import { addConformanceCommands } from './conformance.ts';
 import { addDeliveriesCommand } from './deliveries.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addKeyRotationCommands } from './key-rotation.ts';
 import { addKeyCommands } from './keys.ts';
 import { addLookupCommands } from './lookup.ts';
 import { addPeerCommands } from './peers.ts';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addServeCommands(program);
   addCallCommand(program);
   addKeyCommands(program);
+  addKeyRotationCommands(program);
   addLookupCommands(program);
   addPubsubCommands(program);
   addPeerCommands(program);

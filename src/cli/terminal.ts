@@ -50,6 +50,11 @@ export function printError(error: unknown, { json }: OutputOptions): void {
   process.stderr.write(`${styleText('red', 'sotto:', { stream: process.stderr })} ${messageOf(error)}\n`);
 }
 
+/** What a person should know, and no program: on stderr. */
+export function printNote(text: string): void {
+  process.stderr.write(`${styleText('dim', 'sotto:', { stream: process.stderr })} ${text}\n`);
+}
+
 /** A bar on stderr while something takes long; nothing where nobody looks on. */
 export function showProgress(label: string, done: number, total: number): void {
   if (!process.stderr.isTTY) return;

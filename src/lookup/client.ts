@@ -32,7 +32,7 @@ export interface LookupClientOptions
 /** Of one question that needs no client. */
 export interface LookupRequestOptions
   extends LookupPlace,
-    Pick<AskingOptions, 'timeout' | 'retries' | 'retryAfter'> {
+    Pick<AskingOptions, 'timeout' | 'retries' | 'retryAfter' | 'onNewerKey'> {
   /** Default `sealed`; the others are for simple_client_server's own servers. */
   readonly scheme?: 'sealed' | 'plain' | 'legacy-rsa';
   /** The server's public key, for `sealed`. */

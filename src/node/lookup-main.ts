@@ -11,7 +11,7 @@ import type { FileDescriptions, LookupData } from '../lookup/live/readers.ts';
 import { PLACE, type QueryFunction } from '../lookup/options.ts';
 import { LookupServer } from '../lookup/server.ts';
 import type { Scheme } from '../wire/simple-client-server.ts';
-import { loadOrMakeIdentity } from './serve.ts';
+import { loadOrMakeIdentities } from './serve.ts';
 import { stopRequested } from './stop.ts';
 
 /** What a test, or a program with a command line of its own, may want otherwise. */
@@ -129,7 +129,7 @@ async function serve<const Files extends FileDescriptions>(
   if (plain) schemes.push('plain');
   if (queryKey !== undefined || replyKey !== undefined) schemes.push('legacy-rsa');
   const stop = stopRequested();
-  const identity = await loadOrMakeIdentity(values.identity);
+  const identity = await loadOrMakeIdentities(values.identity);
   const server = await LookupServer.start({
     host,
     port: portOf(values),
@@ -142,7 +142,7 @@ async function serve<const Files extends FileDescriptions>(
       : {}),
   });
   print(`Serving ${Object.keys(files).join(', ')} at ${server.address} by ${schemes.join(', ')}.`);
-  print(`Ask with --server-key ${identity.publicKey}`);
+  print(`Ask with --server-key ${identity.current.publicKey}`);
   await stop;
   await server.close();
 }
