@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { createApp } from '../app/app.ts';
 import { messageOf, SottoError, StatusError } from '../errors.ts';
 import { accessList } from '../keys/access-list.ts';
+import { RevokedKeys } from '../keys/revoked-keys.ts';
 import { type LookupPage, textOf, wordOf } from '../lookup/built-in-query.ts';
 import { LookupClient, lookup } from '../lookup/client.ts';
 import {
@@ -44,6 +45,7 @@ interface ServeOptions extends Place {
   readonly scheme?: readonly Scheme[];
   readonly identity: string;
   readonly allow?: readonly string[];
+  readonly revoked: string;
   readonly write?: readonly string[];
   readonly query?: string;
   readonly listen?: readonly string[];
@@ -127,6 +129,7 @@ function addServe(group: Command): void {
     .addOption(new Option('--scheme <scheme...>', 'how queries may come (default sealed)').choices(SCHEMES))
     .option('--identity <file>', "the server's key file; made where it is missing", '.sotto/identity.key')
     .option('--allow <key...>', 'only these public keys may ask')
+    .option('--revoked <file>', 'keys that may not ask', '.sotto/revoked.json')
     .option('--write <key...>', 'these public keys may write rows')
     .option('--query <module>', 'a file that exports `query`, a function of (text, data, ctx)')
     .option('--listen <url...>', 'answer the request job too: udp://, tcp://, http://, ws://')
@@ -179,7 +182,8 @@ async function serve(places: readonly string[], options: ServeOptions): Promise<
   const log = createLog(options.logLevel);
   const stop = stopRequested(); // before anybody is told that we are up
   const { identities: identity } = await ownIdentities(options.identity);
-  const allow = options.allow === undefined ? {} : { allow: accessList(options.allow) };
+  const revoked = await RevokedKeys.load(options.revoked);
+  const allow = revoked.refusing(options.allow === undefined ? () => true : accessList(options.allow));
   const server = await LookupServer.start({
     host,
     port,
@@ -188,7 +192,7 @@ async function serve(places: readonly string[], options: ServeOptions): Promise<
     identity,
     log,
     onProgress: (path, done, total) => showProgress(`reading ${path}`, done, total),
-    ...allow,
+    allow,
     ...(options.write === undefined ? {} : { write: options.write }),
     ...(options.query === undefined ? {} : { query: await loadQuery(options.query) }),
     ...(await legacyServerKeys(options)),
@@ -200,7 +204,7 @@ async function serve(places: readonly string[], options: ServeOptions): Promise<
           identity,
           listen,
           log,
-          ...allow,
+          allow,
         });
   const addresses = [`lookup://${server.address}`, ...(doors?.addresses ?? [])];
   const command = `sotto lookup query TEXT ${placeFlags(server, options)}--server-key ${identity.current.publicKey}`;
