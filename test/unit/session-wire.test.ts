@@ -168,6 +168,9 @@ test('hellos; what follows is for later versions', () => {
       const server = encodeServerHello({ ...hello, resumed });
       assert.equal(encodeHex(server), `${encodeHex(client)}${resumed ? '01' : '00'}`);
       assert.deepEqual(decodeServerHello(concat(server, CONTENT)), { ...hello, resumed });
+      const telling = encodeServerHello({ ...hello, resumed, newerKey: true });
+      assert.equal(telling[25], (server[25] ?? 0) | 2);
+      assert.deepEqual(decodeServerHello(telling), { ...hello, resumed, newerKey: true });
     }
   }
   const client = encodeClientHello({ received: 1, session, readsCompressed: false });

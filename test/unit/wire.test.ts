@@ -15,6 +15,7 @@ import {
   decodeRoutedRequest,
   encodeRoutedReply,
   encodeRoutedRequest,
+  withNewerKey,
 } from '../../src/wire/routed.ts';
 
 describe('PSSST packets', () => {
@@ -98,6 +99,10 @@ describe('routed messages', () => {
     const reply = { representation: 'j' as const, status: 404, body: encodeUtf8('{}') };
     assert.equal(encodeHex(encodeRoutedReply(reply)), '016a01947b7d');
     assert.deepEqual(decodeRoutedReply(encodeRoutedReply(reply)), reply);
+    const telling = encodeRoutedReply({ ...reply, newerKey: true });
+    assert.equal(encodeHex(telling), '016a81947b7d');
+    assert.deepEqual(withNewerKey(encodeRoutedReply(reply)), telling);
+    assert.deepEqual(decodeRoutedReply(telling), { ...reply, newerKey: true });
   });
 
   test('anything else is refused with a sentence', () => {
