@@ -8,7 +8,7 @@ import { nameOf } from './peer-text.ts';
 
 export const EVENTS: readonly PeerEvent['type'][] = [
   ...(['join', 'leave', 'update', 'verified'] as const),
-  ...(['address-changed', 'key-changed', 'downgrade'] as const),
+  ...(['address-changed', 'key-changed', 'key-succeeded', 'downgrade'] as const),
 ];
 
 const LOOK_EVERY = 50;

@@ -7,12 +7,13 @@ import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { codeOf, SottoError } from '../errors.ts';
+import { RevokedKeys } from '../keys/revoked-keys.ts';
 import { privateFile } from '../node/data-folder.ts';
 import { loginName } from '../node/login.ts';
 import { PeerNode } from '../peers/node.ts';
 import type { FileOptions, PeerNodeOptions } from '../peers/options.ts';
 import { wholeNumber } from './call.ts';
-import { ownIdentity } from './keys.ts';
+import { ownIdentities } from './keys.ts';
 import { createLog } from './log.ts';
 import type { OutputOptions } from './terminal.ts';
 
@@ -29,6 +30,7 @@ export interface PeerOptions extends OutputOptions {
   readonly legacy?: boolean;
   readonly dnsSd?: boolean;
   readonly pins: string;
+  readonly revoked: string;
 }
 
 /** Beyond what the user has chosen. */
@@ -57,6 +59,7 @@ export function withPeerOptions(command: Command, example: string): Command {
     .option('--legacy', 'speak with the original STP programs too, which seal nothing that lasts')
     .option('--dns-sd', 'tell other tools that you are there, by DNS-SD; needs npm install multicast-dns')
     .option('--pins <file>', 'keys that you have met, trusted or blocked', '.sotto/peers.json')
+    .option('--revoked <file>', 'keys that are blocked for good', '.sotto/revoked.json')
     .option('--json', 'print JSON')
     .addHelpText('after', `\nExample:\n  ${example}`);
 }
@@ -64,11 +67,12 @@ export function withPeerOptions(command: Command, example: string): Command {
 /** Up, announced, and with the messages at hand that wait for others. */
 export async function startPeer(app: App, options: PeerOptions, extras: PeerExtras = {}): Promise<PeerNode> {
   const { log = createLog('warn'), files: accepted } = extras;
-  const identity = await ownIdentity(options.identity);
+  const { identities: identity } = await ownIdentities(options.identity);
   // Messages lie in it as they were typed.
   const outboxFile = await privateFile(join(dirname(options.pins), 'outbox.db'));
   return PeerNode.start(app, {
     ...{ identity, log, user: ownName(options), pinFile: options.pins },
+    revoked: await RevokedKeys.load(options.revoked),
     outboxFile,
     ...(accepted === undefined ? {} : { files: accepted }),
     ...(await networkOptions(options)),

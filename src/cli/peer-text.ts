@@ -76,6 +76,10 @@ export function textOfEvent(event: PeerEvent): string {
   if (event.type === 'downgrade') {
     return `somebody at ${event.from.host} speaks without a key in the place of ${nameOf(event)}: not believed`;
   }
+  if (event.type === 'key-succeeded') {
+    const trust = event.isTrusted ? 'trusted as before' : 'its old key says so';
+    return `${nameOf(event)} has a new key: ${event.words} (${trust})`;
+  }
   const who = nameOf(event.peer);
   if (event.type === 'join') return `${who} is there (${markOf(event.peer)})`;
   if (event.type === 'leave') return `${who} is gone (${event.reason})`;

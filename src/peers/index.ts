@@ -7,5 +7,5 @@ export type { AskOptions } from './messages.ts';
 export { PeerNode, type TellOptions } from './node.ts';
 export type { FileOptions, PeerNodeOptions } from './options.ts';
 export type { Peer, PeerAddress, PeerId, Place, PlainPeer, SealedPeer } from './peer.ts';
-export type { Downgrade, KeyChanged, LeaveReason, PeerEvent, PeerRoad } from './peer-event.ts';
+export type { Downgrade, KeyChanged, KeySucceeded, LeaveReason, PeerEvent, PeerRoad } from './peer-event.ts';
 export { type Pin, Pins } from './pins.ts';

@@ -123,6 +123,11 @@ export class Messages {
     this.deliver(id);
   }
 
+  /** What waits for one peer waits for another, which it has become. */
+  readdress(from: PeerId, to: PeerId): Promise<void> {
+    return this.#outbox.readdress(from, to);
+  }
+
   /** Somebody may have come back: what waits for it is delivered, one after the other. */
   deliver(id: PeerId): void {
     if (this.#closed || this.#delivering.has(id)) return;

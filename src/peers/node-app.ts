@@ -11,7 +11,7 @@ import { LETTER_ROUTE, letterIn } from './messages.ts';
 import { type PeerId, peerIdOf } from './peer.ts';
 
 /** Answers one of the node's own routes; what it throws is a status. */
-export type OwnHandler = (body: unknown, from: PeerId, remote: string) => unknown;
+export type OwnHandler = (body: unknown, from: PeerId, remote: string, key: PublicKey) => unknown;
 
 const OWN_ROUTES = '/sotto/';
 /** Letters that are known again. */
@@ -36,17 +36,18 @@ export class NodeApp implements Dispatcher {
   dispatch(message: InboundMessage): Promise<Reply> {
     const { route, sender } = message;
     if (!sender) return Promise.resolve(refusal(STATUS.notAllowed, 'A peer says who it is.'));
-    const from = peerIdOf(PublicKey.from(sender.bytes));
-    if (route === LETTER_ROUTE) return this.#takeLetter(message, from);
-    if (route.startsWith(OWN_ROUTES)) return this.#answer(message, from);
+    const key = PublicKey.from(sender.bytes);
+    if (route === LETTER_ROUTE) return this.#takeLetter(message, peerIdOf(key));
+    if (route.startsWith(OWN_ROUTES)) return this.#answer(message, key);
     return this.#app.dispatch(provenByPeer(message));
   }
 
-  async #answer({ route, body, remote }: InboundMessage, from: PeerId): Promise<Reply> {
+  async #answer({ route, body, remote }: InboundMessage, key: PublicKey): Promise<Reply> {
     const handler = this.#own.get(route);
     if (!handler) return refusal(NOT_FOUND, 'There is no such route.');
     try {
-      return { status: OK, value: await handler(body, from, remote ?? ''), representation: 'auto' };
+      const value = await handler(body, peerIdOf(key), remote ?? '', key);
+      return { status: OK, value, representation: 'auto' };
     } catch (error) {
       const status = error instanceof StatusError ? error.status : STATUS.handlerFailed;
       return refusal(status, messageOf(error));

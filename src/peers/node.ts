@@ -5,6 +5,7 @@ import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { encodeHex } from '../bytes/text.ts';
 import { GroupSeal } from '../envelope/group.ts';
 import { SottoError } from '../errors.ts';
+import type { IdentityRing } from '../keys/identity-ring.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Counters } from '../sealed/counters.ts';
 import { Events } from '../sealed/events.ts';
@@ -24,11 +25,12 @@ import { type Broadcast, Neighbourhood } from './neighbourhood.ts';
 import { NodeApp, type OwnHandler } from './node-app.ts';
 import { type PeerNodeOptions, type ResolvedPeerNodeOptions, resolvePeerNode } from './options.ts';
 import { OwnFrames } from './own-frames.ts';
-import { type Peer, type PeerId, peerIdOf, type SealedPeer } from './peer.ts';
+import { type Peer, type PeerId, parsePeerId, peerIdOf, type SealedPeer } from './peer.ts';
 import type { PeerEvent, Probe } from './peer-event.ts';
 import { type PeerProof, PeerTable } from './peer-table.ts';
 import { Pins } from './pins.ts';
 import { PlainMessages } from './plain.ts';
+import { StatementReader, statementsFor } from './succession.ts';
 
 /** Of one message to one peer. */
 export interface TellOptions extends AskOptions {
@@ -64,6 +66,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #plain: PlainMessages;
   readonly #files: FileReceiver | null;
   readonly #sender: FileSender;
+  readonly #statements: StatementReader;
   readonly #door: Door;
   readonly #neighbourhood: Neighbourhood;
   #publication: Publication | null = null;
@@ -80,6 +83,7 @@ export class PeerNode implements AsyncDisposable {
     const resolved = resolvePeerNode(options, sockets.hostName());
     const { pinFile, log } = resolved;
     const pins = pinFile === undefined ? Pins.memory() : await Pins.load(pinFile, { log });
+    for (const { id } of resolved.revoked?.list() ?? []) blockForGood(pins, id);
     const node = new PeerNode(app, resolved, pins);
     try {
       await node.#start();
@@ -95,6 +99,7 @@ export class PeerNode implements AsyncDisposable {
     this.#options = options;
     this.#pins = pins;
     this.#events = new Events(log);
+    this.#statements = new StatementReader(identity);
     this.#seal = groupSecret === undefined ? null : new GroupSeal(groupSecret, { group, port: udpPort });
     const legacyKey = legacy ? LegacyNodeKey.generate() : null;
     this.#frames = new OwnFrames({
@@ -302,7 +307,7 @@ export class PeerNode implements AsyncDisposable {
 
   #ownRoutes(): ReadonlyMap<string, OwnHandler> {
     return new Map<string, OwnHandler>([
-      [HELLO_ROUTE, () => ownHello(this.#options, this.#frames)],
+      [HELLO_ROUTE, (_body, _from, _remote, asker) => this.#hello(asker)],
       [DOCTOR_NAMESPACE, (body, asker, remote) => this.#desk.answer(body, asker, hostIn(remote))],
       ...(this.#files?.handlers ?? []),
     ]);
@@ -318,9 +323,41 @@ export class PeerNode implements AsyncDisposable {
     throw new SottoError('unreachable', 'That peer is not there now.');
   }
 
+  #hello(asker: PublicKey): object {
+    const hello = ownHello(this.#options, this.#frames);
+    const successions = statementsFor(asker, this.#ownKeys());
+    return successions.length === 0 ? hello : { ...hello, successions };
+  }
+
+  /** Those before it may have ended since; the current one is that of the start, whatever a ring has become. */
+  #ownKeys(): Pick<IdentityRing, 'current' | 'previous'> {
+    const { identity, identities } = this.#options;
+    const isSame = identities.current.publicKey.equals(identity.publicKey);
+    return { current: identity, previous: isSame ? identities.previous : [] };
+  }
+
   async #verify({ publicKey, place }: Probe): Promise<PeerProof> {
     const hello = ownHello(this.#options, this.#frames);
-    return proofIn(await this.#messages.askAt({ publicKey, place }, HELLO_ROUTE, hello), place);
+    const answer = await this.#messages.askAt({ publicKey, place }, HELLO_ROUTE, hello);
+    const proof = proofIn(answer, place);
+    for (const predecessor of this.#statements.predecessors(answer, publicKey)) {
+      await this.#succeed(publicKey, predecessor);
+    }
+    return proof;
+  }
+
+  /** Before the name is judged: who has moved is nobody new. */
+  async #succeed(successor: PublicKey, predecessor: PublicKey): Promise<void> {
+    const [id, previousId] = [peerIdOf(successor), peerIdOf(predecessor)];
+    const isRevoked = this.#options.revoked?.list().some((key) => key.id === previousId);
+    const verdict = isRevoked ? 'refused' : this.#pins.succeed(successor, previousId);
+    if (verdict !== 'known') this.#counters.add(`succession_${verdict}`);
+    if (verdict !== 'moved') return;
+    for (const event of this.#table.remove(previousId)) this.#events.emit(event);
+    await this.#messages.readdress(previousId, id);
+    const { user = '', hostname = '', isTrusted = false } = this.#pins.get(id) ?? {};
+    const names = { words: successor.words, previousWords: predecessor.words };
+    this.#events.emit({ type: 'key-succeeded', id, previousId, ...names, user, hostname, isTrusted });
   }
 
   /** @returns what goes back: nothing, but to a doctor, and to who announces itself. */
@@ -359,6 +396,11 @@ export class PeerNode implements AsyncDisposable {
   #isBlocked(id: PeerId): boolean {
     return this.#pins.get(id)?.isBlocked ?? false;
   }
+}
+
+function blockForGood(pins: Pins, id: string): void {
+  const peer = parsePeerId(id);
+  if (peer !== null && !pins.get(peer)?.isBlocked) pins.block(peer);
 }
 
 /** The peer may be back another time. */

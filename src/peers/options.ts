@@ -4,6 +4,8 @@ import { type Logger, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
+import { IdentityRing } from '../keys/identity-ring.ts';
+import type { RevokedKeys } from '../keys/revoked-keys.ts';
 import type { FileReceiverOptions } from './files/receiver-options.ts';
 
 /** What becomes of files that others send. */
@@ -14,8 +16,11 @@ export type FileOptions = Pick<
 
 /** Only the identity has no default. */
 export interface PeerNodeOptions {
-  /** Who this node is; keep it in a file, or every start is another peer. */
-  readonly identity: Identity;
+  /**
+   * Who this node is; keep it in a file, or every start is another peer. With an {@link IdentityRing} it is the current key
+   * of the start, and peers that have pinned one before it move their pin.
+   */
+  readonly identity: Identity | IdentityRing;
   /** The name that others see. Default `sotto`. */
   readonly user?: string;
   /** The host's name that others see. Default this host's. */
@@ -43,6 +48,8 @@ export interface PeerNodeOptions {
   readonly dnsSd?: boolean;
   /** Speaks with the original programs too: plain, or under keys of 1024 bits that they publish. Default false. */
   readonly legacy?: boolean;
+  /** Keys that are blocked from the start, and whose word for another key does not count. Default none. */
+  readonly revoked?: Pick<RevokedKeys, 'list'>;
   /** Where keys are pinned. Default in memory alone. */
   readonly pinFile?: string;
   /** Where messages for peers that are away are kept: a file. Default in memory alone. */
@@ -69,6 +76,8 @@ type Optional =
   | 'pinFile'
   | 'outboxFile'
   | 'files'
+  | 'revoked'
+  | 'identity'
   | 'hostname';
 
 export type ResolvedPeerNodeOptions = Required<Omit<PeerNodeOptions, Optional>> & {
@@ -79,14 +88,19 @@ export type ResolvedPeerNodeOptions = Required<Omit<PeerNodeOptions, Optional>> 
   readonly outboxFile: string | undefined;
   readonly files: FileOptions | undefined;
   readonly hostname: string;
+  readonly identity: Identity;
+  readonly identities: IdentityRing;
+  readonly revoked: Pick<RevokedKeys, 'list'> | undefined;
 };
 
 /** @throws SottoError `invalid_option`. */
 export function resolvePeerNode(options: PeerNodeOptions, systemName: string): ResolvedPeerNodeOptions {
-  const { identity, user = 'sotto', hostname = systemName, group = DEFAULTS.group } = options;
-  if (!identity) {
+  const { user = 'sotto', hostname = systemName, group = DEFAULTS.group } = options;
+  if (!options.identity) {
     throw new SottoError('invalid_option', 'identity is missing; Identity.generate() makes one.');
   }
+  const identities = IdentityRing.of(options.identity);
+  const identity = identities.current;
   const { udpPort = DEFAULTS.udpPort, tcpPort = DEFAULTS.tcpPort, ttl = 240_000, timeout = 5000 } = options;
   const { announceEvery = Math.min(60_000, ttl / 4), staticPeers = [], log = SILENT } = options;
   assertNumber(udpPort, 'udpPort', 1, 0xffff);
@@ -95,7 +109,7 @@ export function resolvePeerNode(options: PeerNodeOptions, systemName: string): R
   assertNumber(announceEvery, 'announceEvery', 100, ttl);
   assertNumber(timeout, 'timeout', 1, 2 ** 31 - 1);
   const { hidden = false, legacy = false, dnsSd = false } = options;
-  const { groupSecret, interfaces, pinFile, outboxFile, files } = options;
+  const { groupSecret, interfaces, pinFile, outboxFile, files, revoked } = options;
   if (hidden && groupSecret === undefined) {
     throw new SottoError(
       'invalid_option',
@@ -112,7 +126,20 @@ export function resolvePeerNode(options: PeerNodeOptions, systemName: string): R
     throw new SottoError('invalid_option', 'hidden and dnsSd exclude each other: what is published is seen.');
   }
   return {
-    ...{ identity, user, hostname, group, udpPort, tcpPort, ttl, timeout, announceEvery, staticPeers },
+    ...{
+      identity,
+      identities,
+      revoked,
+      user,
+      hostname,
+      group,
+      udpPort,
+      tcpPort,
+      ttl,
+      timeout,
+      announceEvery,
+      staticPeers,
+    },
     ...{ hidden, legacy, dnsSd, groupSecret, interfaces, pinFile, outboxFile, files, log },
   };
 }

@@ -53,6 +53,7 @@ export class Outbox {
   readonly #first: Statement;
   readonly #remove: Statement;
   readonly #expire: Statement;
+  readonly #readdress: Statement;
   readonly #count: Statement;
   readonly #peers: Statement;
 
@@ -71,6 +72,7 @@ export class Outbox {
     this.#first = database.prepare('SELECT * FROM sotto_outbox WHERE peer = ? ORDER BY number LIMIT 1');
     this.#remove = database.prepare('DELETE FROM sotto_outbox WHERE number = ?');
     this.#expire = database.prepare('DELETE FROM sotto_outbox WHERE expires_at <= ? RETURNING *');
+    this.#readdress = database.prepare('UPDATE sotto_outbox SET peer = ? WHERE peer = ?');
     this.#count = database.prepare(
       'SELECT count(*) AS letters, coalesce(sum(length(body)), 0) AS bytes, count(*) FILTER (WHERE peer = ?) AS mine FROM sotto_outbox',
     );
@@ -102,6 +104,11 @@ export class Outbox {
   /** It was delivered, or refused for good. */
   async remove({ number }: Letter): Promise<void> {
     await this.#database.write(() => this.#remove.run(number));
+  }
+
+  /** What waits for one peer waits for another, which it has become. */
+  async readdress(from: string, to: string): Promise<void> {
+    await this.#database.write(() => this.#readdress.run(to, from));
   }
 
   /** Gives up what has waited too long. */

@@ -25,6 +25,7 @@ export type PeerEvent =
   /** A verified peer has proved its key at a place where it was not known to be. */
   | { readonly type: 'address-changed'; readonly peer: SealedPeer; readonly address: Place }
   | KeyChanged
+  | KeySucceeded
   | Downgrade;
 
 /** Who bears a pinned name has proved another key, and the pinned one is not there. A new machine, or an impostor. */
@@ -38,6 +39,20 @@ export interface KeyChanged {
   readonly pinnedWords: string;
   /** A person has compared the words of the pinned key. */
   readonly wasTrusted: boolean;
+}
+
+/** A peer has a new key, and has proved the old one with it: the pin is moved, trusted as it was, and the old key refused. */
+export interface KeySucceeded {
+  readonly type: 'key-succeeded';
+  /** By the new key. */
+  readonly id: PeerId;
+  readonly words: string;
+  readonly previousId: PeerId;
+  readonly previousWords: string;
+  readonly user: string;
+  readonly hostname: string;
+  /** A person has compared the words of the old key, or of one before it. */
+  readonly isTrusted: boolean;
 }
 
 /** A frame without our fields came from where, or in the name of whom, we have known better. Nothing was believed of it. */

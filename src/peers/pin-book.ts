@@ -11,6 +11,16 @@ export interface Pinnable {
   readonly hostname: string;
 }
 
+/**
+ * What becomes of a key that names another in its place: that takes what people decided about it (`moved`), or the block
+ * on it (`blocked`); it has done so before (`known`); it is nobody's (`unknown`); or it does not count (`refused`), for it
+ * has named another already, or the other is blocked or has been succeeded itself.
+ */
+export type Succession = 'moved' | 'blocked' | 'known' | 'unknown' | 'refused';
+
+/** Keys before a pinned one that stay refused. */
+const MAX_SUCCEEDED = 4;
+
 export class PinBook {
   readonly #most: number;
   /** The oldest first. */
@@ -57,6 +67,32 @@ export class PinBook {
     this.#trim();
   }
 
+  judgeSuccession(successor: PublicKey, predecessor: PeerId): Succession {
+    const id = peerIdOf(successor);
+    const [old, own] = [this.#pins.get(predecessor), this.#pins.get(id)];
+    if (!old) return 'unknown';
+    if (old.successor === id) return 'known';
+    if (old.successor !== undefined || own?.successor !== undefined || own?.isBlocked) return 'refused';
+    return old.isBlocked ? 'blocked' : 'moved';
+  }
+
+  /** The old key is refused from now on, and the new one is what it was. Its name stays, until it proves another. */
+  succeed(successor: PublicKey, predecessor: PeerId, now: number): void {
+    const verdict = this.judgeSuccession(successor, predecessor);
+    const old = this.#pins.get(predecessor);
+    if (!old || (verdict !== 'moved' && verdict !== 'blocked')) return;
+    const id = peerIdOf(successor);
+    const { user, hostname, isTrusted, isBlocked } = old;
+    const own = this.#pins.get(id) ?? { id, user, hostname, firstSeen: now, isTrusted: false };
+    for (const pin of this.#pins.values()) {
+      if (pin.successor === predecessor) this.put({ ...pin, successor: id });
+    }
+    this.put({ ...old, publicKey: null, user: '', hostname: '', isBlocked: true, successor: id });
+    this.put({ ...own, publicKey: successor, isTrusted: own.isTrusted || isTrusted, isBlocked });
+    const succeeded = this.list().filter((pin) => pin.successor === id);
+    for (const pin of succeeded.slice(0, -MAX_SUCCEEDED)) this.delete(pin.id);
+  }
+
   delete(id: PeerId): void {
     this.#unname(id);
     this.#pins.delete(id);
@@ -82,9 +118,9 @@ export class PinBook {
   }
 }
 
-/** Trust that is lost is noticed and given again; a lost block would be neither. */
-function worthOf({ isTrusted, isBlocked }: Pin): number {
-  if (isBlocked) return 2;
+/** Trust that is lost is noticed and given again; a block that a person made would be neither. */
+function worthOf({ isTrusted, isBlocked, successor }: Pin): number {
+  if (isBlocked && successor === undefined) return 2;
   return isTrusted ? 1 : 0;
 }
 

@@ -8,7 +8,8 @@
  * ]}
  * ```
  *
- * `id` stands for `key` only where an id was blocked whose key was never seen. Names that are not listed are ignored.
+ * `id` stands for `key` only where an id was blocked whose key was never seen, or that has a `successor`, which is the id
+ * of the key in its place. Names that are not listed are ignored.
  */
 
 import { describe } from '../bytes/assert.ts';
@@ -37,6 +38,8 @@ export interface Pin {
   /** A person has compared the words. */
   readonly isTrusted: boolean;
   readonly isBlocked: boolean;
+  /** The key that has come in its place, as both have proved; it is blocked since. */
+  readonly successor?: PeerId;
 }
 
 export function encodePinFile(pins: Iterable<Pin>): string {
@@ -61,7 +64,8 @@ export function decodePinFile(text: string): Pin[] {
   return pins;
 }
 
-function encodePin({ id, publicKey, user, hostname, firstSeen, isTrusted, isBlocked }: Pin): string {
+function encodePin(pin: Pin): string {
+  const { id, publicKey, user, hostname, firstSeen, isTrusted, isBlocked, successor } = pin;
   return JSON.stringify({
     ...(publicKey ? { key: publicKey.toString() } : { id }),
     user,
@@ -69,6 +73,7 @@ function encodePin({ id, publicKey, user, hostname, firstSeen, isTrusted, isBloc
     firstSeen,
     ...(isTrusted && { trusted: true }),
     ...(isBlocked && { blocked: true }),
+    ...(successor !== undefined && { successor }),
   });
 }
 
@@ -84,7 +89,12 @@ function decodePin(value: unknown, which: string): Pin {
   if (!Number.isSafeInteger(firstSeen) || Number(firstSeen) < 0) throw invalid(`${which} has no firstSeen`);
   const isTrusted = flag(trusted, `${which}: trusted`);
   const isBlocked = flag(blocked, `${which}: blocked`);
-  return { id, publicKey, user, hostname, firstSeen: Number(firstSeen), isTrusted, isBlocked };
+  const successor = value.successor === undefined ? undefined : parsePeerId(String(value.successor));
+  if (successor === null) throw invalid(`${which} has a successor that is no id`);
+  return {
+    ...{ id, publicKey, user, hostname, firstSeen: Number(firstSeen), isTrusted, isBlocked },
+    ...(successor === undefined ? {} : { successor }),
+  };
 }
 
 function keyIn(value: unknown, which: string): PublicKey {

@@ -1,8 +1,9 @@
 import { type Logger, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { SottoError } from '../errors.ts';
+import type { PublicKey } from '../keys/public-key.ts';
 import { type PeerId, peerIdOf } from './peer.ts';
-import type { Pinnable } from './pin-book.ts';
+import type { Pinnable, Succession } from './pin-book.ts';
 import { MAX_PINS, type Pin } from './pin-file.ts';
 import { PinSync } from './pin-sync.ts';
 
@@ -118,6 +119,19 @@ export class Pins implements AsyncDisposable {
     }
     this.forget(insteadOf);
     this.pin(peer);
+  }
+
+  /**
+   * Two keys have proved that one comes in place of the other: what people decided about the old one is so of the new one,
+   * and the old one is refused from now on.
+   */
+  succeed(successor: PublicKey, predecessor: PeerId): Succession {
+    const verdict = this.#sync.book.judgeSuccession(successor, predecessor);
+    const now = Math.floor(this.#now());
+    if (verdict === 'moved' || verdict === 'blocked') {
+      this.#sync.change((book) => book.succeed(successor, predecessor, now));
+    }
+    return verdict;
   }
 
   /** Writes now what has changed. @throws SottoError `key_file_invalid`, `key_file_exposed`. */

@@ -10,8 +10,11 @@ import { hybridPublicKeyOf } from '../../src/envelope/hybrid-identity.ts';
 import { hybridPublicKeyText } from '../../src/keys/hybrid-key.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { IdentityRing } from '../../src/keys/identity-ring.ts';
+import { RevokedKeys } from '../../src/keys/revoked-keys.ts';
+import { rotateIdentity } from '../../src/keys/rotation.ts';
 import { LookupClient } from '../../src/lookup/client.ts';
 import { LookupServer } from '../../src/lookup/server.ts';
+import { serve } from '../../src/node/serve.ts';
 import { RequestClient } from '../../src/request/client.ts';
 import type { RequestClientOptions } from '../../src/request/options.ts';
 import { RequestServer } from '../../src/request/server.ts';
@@ -164,6 +167,22 @@ describe('requests', async () => {
     assert.ok(changing.publicKey.equals(current.publicKey));
     await client.close();
   });
+});
+
+test('a node has the keys of its files, and refuses those that are revoked', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sotto-rotation-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [identity, revoked] = [join(folder, 'identity.key'), join(folder, 'revoked.json')];
+  await old.save(identity);
+  await rotateIdentity(identity);
+  await (await RevokedKeys.load(revoked)).add(asker.publicKey.fingerprint, 'stolen');
+  await using node = await serve(app(), { identity, revoked, listen: ['tcp://127.0.0.1:0'] });
+  const { client, told } = await asking(node.addresses, { serverKey: old.publicKey });
+  assert.equal(await client.request('/echo', 1), 1);
+  assert.equal(told[0]?.key, node.publicKey.toString());
+  const thief = await asking(node.addresses, { serverKey: node.publicKey, identity: asker });
+  await assert.rejects(thief.client.request('/echo', 1), { code: 'not_allowed' });
+  await Promise.all([client.close(), thief.client.close()]);
 });
 
 test('lookups too', async (t) => {

@@ -38,6 +38,7 @@ function carryOut({ number = 0, tell, broadcast }: PeerOrder): void {
 function told(event: PeerEvent): PeerReport {
   const { type } = event;
   if (type === 'downgrade') return { event: type, id: event.id, user: event.user, detail: event.by };
+  if (type === 'key-succeeded') return { event: type, id: event.id, user: event.user };
   const { peer } = event;
   const about = { event: type, user: peer.user, ...(peer.kind === 'sealed' ? { id: peer.id } : {}) };
   if (type === 'leave') return { ...about, detail: event.reason };
