@@ -54,7 +54,10 @@ export function withPeerOptions(command: Command, example: string): Command {
     .option('--udp-port <number>', 'of the group (default: 57000)', wholeNumber)
     .option('--interface <name...>', 'look on these networks alone (default: all)')
     .option('--peer <host...>', 'HOST or HOST:PORT of peers that multicast does not reach')
-    .option('--group-secret <file>', 'seal broadcasts with the text in this file, which is yours alone')
+    .option(
+      '--group-secret <file>',
+      'seal broadcasts with the first line of this file; each of its lines opens',
+    )
     .option('--hidden', 'let nobody outside the group know that you are there; needs --group-secret')
     .option('--legacy', 'speak with the original STP programs too, which seal nothing that lasts')
     .option('--dns-sd', 'tell other tools that you are there, by DNS-SD; needs npm install multicast-dns')
@@ -90,7 +93,7 @@ export async function networkOptions(
     ...(udpPort === undefined ? {} : { udpPort }),
     ...(interfaces === undefined ? {} : { interfaces }),
     ...(peer === undefined ? {} : { staticPeers: peer }),
-    ...(groupSecret === undefined ? {} : { groupSecret: await readSecret(groupSecret) }),
+    ...(groupSecret === undefined ? {} : { groupSecret: await readSecrets(groupSecret) }),
     ...(hidden === undefined ? {} : { hidden }),
     ...(legacy === undefined ? {} : { legacy }),
     ...(dnsSd === undefined ? {} : { dnsSd }),
@@ -98,13 +101,14 @@ export async function networkOptions(
 }
 
 /** @throws SottoError `key_file_exposed` for a file that others can use, `key_file_missing`. */
-async function readSecret(file: string): Promise<string> {
+async function readSecrets(file: string): Promise<readonly string[]> {
   const content = await files.readPrivate(file).catch((cause: unknown) => {
     if (codeOf(cause) !== 'key_file_missing') throw cause;
     const text = `${file} does not exist; make it with: (umask 077; openssl rand -hex 16 > ${file})`;
     throw new SottoError('key_file_missing', text, { cause });
   });
-  return decodeUtf8(content).trim();
+  const lines = decodeUtf8(content).split('\n');
+  return lines.map((line) => line.trim()).filter((line) => line !== '');
 }
 
 export function ownName({ user }: Pick<PeerOptions, 'user'>): string {

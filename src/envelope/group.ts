@@ -25,29 +25,39 @@ const TAG_SIZE = 16;
 /** A text, so that people can agree on it; at least as long as to withstand guessing. */
 const LEAST_SECRET = 16;
 
+/** Each costs a try at what does not open. */
+const MAX_SECRETS = 4;
+
 /** Bytes that sealing adds. */
 const OVERHEAD = NONCE_SIZE + TAG_SIZE;
 
 export class GroupSeal {
-  readonly #key: Bytes;
+  /** The first seals, all of them open. */
+  readonly #keys: readonly Bytes[];
 
-  /** @throws SottoError `invalid_option` for a secret that is too short. */
-  constructor(secret: string, { group, port }: { readonly group: string; readonly port: number }) {
-    const bytes = encodeUtf8(secret);
-    if (bytes.length < LEAST_SECRET) {
-      throw new SottoError(
-        'invalid_option',
-        `groupSecret has ${bytes.length} bytes; ${LEAST_SECRET} are the least.`,
-      );
+  /**
+   * @param secrets one, or several while one follows another: the first seals, all of them open.
+   * @throws SottoError `invalid_option` for a secret that is too short, none, or more than 4.
+   */
+  constructor(
+    secrets: string | readonly string[],
+    { group, port }: { readonly group: string; readonly port: number },
+  ) {
+    const each = typeof secrets === 'string' ? [secrets] : secrets;
+    if (each.length === 0 || each.length > MAX_SECRETS) {
+      const text = `groupSecret takes 1 to ${MAX_SECRETS} secrets; these are ${each.length}.`;
+      throw new SottoError('invalid_option', text);
     }
-    this.#key = primitives.hkdfSha256(bytes, EMPTY, encodeUtf8(`${LABEL} ${group} ${port}`), KEY_SIZE);
+    const info = encodeUtf8(`${LABEL} ${group} ${port}`);
+    this.#keys = each.map((secret) => primitives.hkdfSha256(secretBytes(secret), EMPTY, info, KEY_SIZE));
   }
 
   seal(plaintext: Bytes): Bytes {
     const nonce = primitives.randomBytes(NONCE_SIZE);
     const sealed = new Uint8Array(plaintext.length + OVERHEAD);
     sealed.set(nonce);
-    primitives.aesGcm.seal(this.#key, nonce, EMPTY, [plaintext], sealed, NONCE_SIZE);
+    const [key = EMPTY] = this.#keys;
+    primitives.aesGcm.seal(key, nonce, EMPTY, [plaintext], sealed, NONCE_SIZE);
     return sealed;
   }
 
@@ -55,6 +65,19 @@ export class GroupSeal {
   open(sealed: Bytes): Bytes | null {
     if (sealed.length < OVERHEAD) return null;
     const [nonce, ciphertext] = [sealed.subarray(0, NONCE_SIZE), sealed.subarray(NONCE_SIZE)];
-    return primitives.aesGcm.open(this.#key, nonce, EMPTY, ciphertext);
+    for (const key of this.#keys) {
+      const opened = primitives.aesGcm.open(key, nonce, EMPTY, ciphertext);
+      if (opened) return opened;
+    }
+    return null;
   }
+}
+
+function secretBytes(secret: string): Bytes {
+  const bytes = encodeUtf8(secret);
+  if (bytes.length >= LEAST_SECRET) return bytes;
+  throw new SottoError(
+    'invalid_option',
+    `groupSecret has ${bytes.length} bytes; ${LEAST_SECRET} are the least.`,
+  );
 }

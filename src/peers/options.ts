@@ -37,9 +37,9 @@ export interface PeerNodeOptions {
   readonly staticPeers?: readonly string[];
   /**
    * What the members of a group know, 16 bytes and more: broadcasts are sealed with it, and others' are not taken. Default
-   * none: broadcasts are plain.
+   * none: broadcasts are plain. Of several, up to 4, the first seals and all of them open, while one follows another.
    */
-  readonly groupSecret?: string;
+  readonly groupSecret?: string | readonly string[];
   /** Seals announcements too, so that strangers cannot follow this node about; needs `groupSecret`. Default false. */
   readonly hidden?: boolean;
   /**
@@ -83,7 +83,7 @@ type Optional =
 export type ResolvedPeerNodeOptions = Required<Omit<PeerNodeOptions, Optional>> & {
   readonly staticPeers: readonly string[];
   readonly interfaces: readonly string[] | undefined;
-  readonly groupSecret: string | undefined;
+  readonly groupSecret: string | readonly string[] | undefined;
   readonly pinFile: string | undefined;
   readonly outboxFile: string | undefined;
   readonly files: FileOptions | undefined;

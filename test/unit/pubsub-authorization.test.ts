@@ -284,6 +284,33 @@ describe('secrets files', () => {
     assert.equal(await judge(toSubscriber, null, check), 'ok');
   });
 
+  test('one secret follows another without a pause: both ends believe it before either sends it', async () => {
+    const check = { tracing: NO_BYTES, operation: { kind: 'check', url: 'u' } } as const;
+    for (const type of ['hmac', 'token'] as const) {
+      const [old, next] = [newSecret(), newSecret()];
+      const end = async (secret: string, also?: readonly string[]) => {
+        const path = join(mkdtempSync(join(folder, 'rotation-')), 'secrets.json');
+        const direction = { type, secret, ...(also === undefined ? {} : { also }) };
+        writeFileSync(path, JSON.stringify({ version: '2', 'to-broadcaster': direction }), { mode: 0o600 });
+        return (await authFromFile(path)).toBroadcaster;
+      };
+      const steps = [await end(old), await end(old, [next]), await end(next, [old]), await end(next)];
+      const verdicts = await Promise.all(
+        steps.map(async (sends) => {
+          const header = await sends.authorize(check);
+          return Promise.all(steps.map((hears) => judge(hears, header, check)));
+        }),
+      );
+      const [ok, no] = ['ok', 'forbidden'];
+      assert.deepEqual(verdicts, [
+        [ok, ok, ok, no],
+        [ok, ok, ok, no],
+        [no, ok, ok, ok],
+        [no, ok, ok, ok],
+      ]);
+    }
+  });
+
   test('what is no secrets file is refused, and so is one that others can read', async () => {
     const path = join(folder, 'wrong.json');
     const wrong = [
@@ -292,6 +319,8 @@ describe('secrets files', () => {
       '{}',
       '{"version":"1"}',
       '{"version":"2","to-broadcaster":{"type":"rot13","secret":"x"}}',
+      '{"version":"2","to-broadcaster":{"type":"token","secret":"x","also":"y"}}',
+      '{"version":"2","to-broadcaster":{"type":"token","secret":"x","also":["a","b","c","d"]}}',
     ];
     for (const text of wrong) {
       writeFileSync(path, text, { mode: 0o600 });

@@ -61,7 +61,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   browser: [...BELOW_JOBS, ...JOBS, 'browser', '#cbor', '#crypto', '#word-list'],
   conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', '#sha512', 'node:'],
-  cli: [...BELOW_JOBS, ...JOBS, 'node', 'conformance', 'cli', 'node:', '#files', 'commander', 'pino'],
+  cli: [...BELOW_JOBS, ...JOBS, 'node', 'conformance', 'cli', 'node:', '#files', 'commander', 'pino', 'uqr'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 

@@ -34,7 +34,7 @@ export interface ExaminationOptions {
   readonly tcpPort: number;
   readonly interfaces: readonly string[] | undefined;
   readonly staticPeers: readonly string[];
-  readonly groupSecret: string | undefined;
+  readonly groupSecret: string | readonly string[] | undefined;
   readonly hidden: boolean;
   /** The machine that is to be seen; null to look around alone. Without a port the usual one, or what it announces. */
   readonly target: { readonly host: string; readonly tcpPort: number | null } | null;

@@ -66,9 +66,13 @@ function replayStoreOf(replays: HmacAuthOptions['replays'] = 'memory'): ReplaySt
 interface Secret {
   readonly type: 'hmac' | 'token';
   readonly secret: string;
+  /** Those that are believed as well, and never sent: while one follows another. The originals know nothing of them. */
+  readonly also?: readonly string[];
 }
 
 const VERSION = '2';
+/** Each costs a computation at what is not signed with the first. */
+const MAX_ALSO = 3;
 const DIRECTIONS = ['to-broadcaster', 'to-subscriber'] as const;
 const FILES = ['broadcaster-secrets.json', 'subscriber-secrets.json'];
 
@@ -94,9 +98,18 @@ export async function authFromFile(
 function secretsOf(
   secrets: Readonly<Record<'toBroadcaster' | 'toSubscriber', Secret | undefined>>,
   type: Secret['type'],
-): { toBroadcaster?: string; toSubscriber?: string } {
-  const entries = Object.entries(secrets).filter(([, secret]) => secret?.type === type);
-  return Object.fromEntries(entries.map(([name, secret]) => [name, secret?.secret ?? '']));
+): { toBroadcaster?: readonly Key[]; toSubscriber?: readonly Key[] } {
+  const entries = Object.entries(secrets).flatMap(([name, each]) =>
+    each?.type === type ? [[name, [each.secret, ...(each.also ?? [])].map(keyOf)]] : [],
+  );
+  return Object.fromEntries(entries);
+}
+
+/** What either kind of authorization takes. */
+type Key = HmacKey & TokenKey;
+
+function keyOf(secret: string): Key {
+  return { secret, token: secret };
 }
 
 function parsedSecrets(text: string, file: string): Readonly<Record<string, Secret | undefined>> {
@@ -111,7 +124,10 @@ function parsedSecrets(text: string, file: string): Readonly<Record<string, Secr
   if (version !== VERSION) throw invalidFile(file, `its version is not "${VERSION}"`);
   for (const name of DIRECTIONS) {
     if (directions[name] !== undefined && !isSecret(directions[name])) {
-      throw invalidFile(file, `"${name}" needs a type (hmac or token) and a secret`);
+      throw invalidFile(
+        file,
+        `"${name}" needs a type (hmac or token) and a secret; "also" is a list of up to ${MAX_ALSO} others`,
+      );
     }
   }
   return directions as Record<string, Secret>;
@@ -119,8 +135,11 @@ function parsedSecrets(text: string, file: string): Readonly<Record<string, Secr
 
 function isSecret(value: unknown): value is Secret {
   if (typeof value !== 'object' || value === null) return false;
-  const { type, secret } = value as Record<string, unknown>;
-  return (type === 'hmac' || type === 'token') && typeof secret === 'string';
+  const { type, secret, also = [] } = value as Record<string, unknown>;
+  const areTexts = Array.isArray(also) && also.every((each) => typeof each === 'string');
+  return (
+    (type === 'hmac' || type === 'token') && typeof secret === 'string' && areTexts && also.length <= MAX_ALSO
+  );
 }
 
 function invalidFile(file: string, why: string): SottoError {
