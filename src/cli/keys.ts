@@ -10,7 +10,7 @@ import { Identity } from '../keys/identity.ts';
 import { IdentityRing } from '../keys/identity-ring.ts';
 import { readPreviousKeys, writePreviousKeys } from '../keys/previous-keys.ts';
 import { PublicKey } from '../keys/public-key.ts';
-import { loadOrMakeIdentity } from '../node/serve.ts';
+import { loadOrMakeIdentity } from '../node/node-keys.ts';
 import { type OutputOptions, printFields, printJson, printLine, readPassphrase } from './terminal.ts';
 
 interface KeygenOptions extends OutputOptions {
@@ -74,19 +74,19 @@ export async function ownIdentity(file: string): Promise<Identity> {
   return (await exists(file)) ? loadIdentity(file) : loadOrMakeIdentity(file);
 }
 
-/** A server's own keys, those before the current one among them, and how to take what the file says later. */
+/** A server's own keys, those before the current one among them. */
 export interface OwnIdentities {
   readonly identities: IdentityRing;
-  /** Nobody is asked for the passphrase again. Where it fails, the keys stay as they are. */
-  reload(): Promise<void>;
+  /** What the file says later; nobody is asked for the passphrase again. */
+  load(): Promise<IdentityRing>;
 }
 
 /** As {@link ownIdentity}, with the keys that are still accepted. */
 export async function ownIdentities(file: string): Promise<OwnIdentities> {
   if (!(await exists(file))) await loadOrMakeIdentity(file);
   return withPassphrase(file, async (sealed) => {
-    const identities = await IdentityRing.load(file, sealed);
-    return { identities, reload: async () => identities.replace(await IdentityRing.load(file, sealed)) };
+    const load = (): Promise<IdentityRing> => IdentityRing.load(file, sealed);
+    return { identities: await load(), load };
   });
 }
 

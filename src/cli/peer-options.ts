@@ -6,6 +6,7 @@ import { files } from '#files';
 import type { App } from '../app/app.ts';
 import type { Logger } from '../app/message.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
+import { groupSecretsIn } from '../envelope/group.ts';
 import { codeOf, SottoError } from '../errors.ts';
 import { RevokedKeys } from '../keys/revoked-keys.ts';
 import { privateFile } from '../node/data-folder.ts';
@@ -107,8 +108,7 @@ async function readSecrets(file: string): Promise<readonly string[]> {
     const text = `${file} does not exist; make it with: (umask 077; openssl rand -hex 16 > ${file})`;
     throw new SottoError('key_file_missing', text, { cause });
   });
-  const lines = decodeUtf8(content).split('\n');
-  return lines.map((line) => line.trim()).filter((line) => line !== '');
+  return groupSecretsIn(decodeUtf8(content));
 }
 
 export function ownName({ user }: Pick<PeerOptions, 'user'>): string {

@@ -15,7 +15,7 @@ import { serve } from '../node/serve.ts';
 import { stopOrReload, stopRequested } from '../node/stop.ts';
 import { assignedAddresses, isWorker, leaveParent, reportListening, startWorkers } from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
-import { ownIdentity } from './keys.ts';
+import { ownIdentities } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 import { callLine, textOfUp, tryLines } from './up-text.ts';
@@ -28,6 +28,7 @@ interface RunOptions extends OutputOptions {
 interface ServeOptions extends RunOptions {
   readonly listen?: readonly string[];
   readonly identity?: string;
+  readonly revoked?: string;
   readonly payload?: 'routed' | 'raw';
   readonly allow?: readonly string[];
   readonly onceStore?: string;
@@ -55,6 +56,7 @@ export function addServeCommands(program: Command): void {
       "the server's key file; made where it is missing (default .sotto/identity.key)",
     )
     .option('--allow <key...>', 'only these public keys may ask')
+    .option('--revoked <file>', 'keys that may not ask (default .sotto/revoked.json)')
     .option('--once-store <store>', 'memory, or sqlite:FILE, which remembers across restarts')
     .option(
       '--reply-factor <number>',
@@ -77,11 +79,12 @@ export function addServeCommands(program: Command): void {
 }
 
 async function serveModule(module: string, options: ServeOptions): Promise<void> {
-  const { listen, identity, payload, allow, onceStore, workers, replyFactor } = options;
+  const { listen, identity, revoked, payload, allow, onceStore, workers, replyFactor } = options;
   const config = parseConfig(
     {
       app: module,
       ...(identity === undefined ? {} : { identity }),
+      ...(revoked === undefined ? {} : { revoked }),
       request: {
         ...(listen === undefined ? {} : { listen }),
         ...(payload === undefined ? {} : { payload }),
@@ -141,7 +144,7 @@ async function run(
 }
 
 async function start(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
-  const identity = await ownIdentity(config.identity);
+  const { identities: identity, load: loadIdentities } = await ownIdentities(config.identity);
   await stampDataFolder(config.data, version());
   const starting: { node: Node | null } = { node: null };
   const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
@@ -153,7 +156,8 @@ async function start(config: NodeConfig, log: Logger, reusePort = false): Promis
       return startWorkers({ count, script: process.argv[1] ?? '', args, listen, log });
     },
   };
-  const node = await serve(await loadApp(config), config, { identity, log, reusePort, loadApp, ...workers });
+  const keys = { identity, loadIdentities };
+  const node = await serve(await loadApp(config), config, { ...keys, log, reusePort, loadApp, ...workers });
   starting.node = node;
   return node;
 }

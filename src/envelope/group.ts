@@ -73,6 +73,12 @@ export class GroupSeal {
   }
 }
 
+/** The secrets in a file, one a line. */
+export function groupSecretsIn(text: string): readonly string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '');
+}
+
 function secretBytes(secret: string): Bytes {
   const bytes = encodeUtf8(secret);
   if (bytes.length >= LEAST_SECRET) return bytes;

@@ -26,6 +26,8 @@ export interface NodeConfig {
   readonly data: string;
   /** The key file; made where it is missing. Default `identity.key` in the data folder. */
   readonly identity: string;
+  /** The list that `sotto keys revoke` writes, of keys that nobody may use here. Default `revoked.json` in the data folder. */
+  readonly revoked: string;
   /** A module that exports `app`. Default: the demo app. */
   readonly app?: string | undefined;
   /** Public keys that alone may reach routes, by route pattern: `{ "/admin/*": ["sotto1…"] }`. Default: nothing is kept back. */
@@ -51,11 +53,18 @@ function switchable<T>(section: z.ZodType<T>): z.ZodType<T | false> {
   return z.union([z.literal(false), section]).prefault({} as never);
 }
 
-const Config: z.ZodType<Omit<NodeConfig, 'identity'> & { readonly identity?: string | undefined }> = z
+type InData = 'identity' | 'revoked';
+
+const Config: z.ZodType<Omit<NodeConfig, InData> & { readonly [Name in InData]?: string | undefined }> = z
   .strictObject({
     $schema: z.string().optional(),
     data: z.string().min(1).default('.sotto').describe('where the node keeps what must survive it'),
     identity: z.string().min(1).optional().describe('the key file; default identity.key in the data folder'),
+    revoked: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('keys that nobody may use here; default revoked.json in the data folder'),
     app: z.string().min(1).optional().describe('a module that exports `app`; default the demo'),
     access: z
       .record(z.string().startsWith('/'), z.array(z.string()))
@@ -80,8 +89,9 @@ export function configSchema(): object {
 export function parseConfig(value: unknown, name: string): NodeConfig {
   const result = Config.safeParse(value);
   if (result.success) {
-    const { data, identity = `${data.replace(/\/$/, '')}/identity.key` } = result.data;
-    return { ...result.data, identity };
+    const folder = result.data.data.replace(/\/$/, '');
+    const { identity = `${folder}/identity.key`, revoked = `${folder}/revoked.json` } = result.data;
+    return { ...result.data, identity, revoked };
   }
   const reasons = result.error.issues.flatMap((issue) => reasonsOf(issue, []));
   throw new SottoError('invalid_config', `${name} cannot be used: ${reasons.join('; ')}.`);

@@ -11,7 +11,7 @@ import type { FileDescriptions, LookupData } from '../lookup/live/readers.ts';
 import { PLACE, type QueryFunction } from '../lookup/options.ts';
 import { LookupServer } from '../lookup/server.ts';
 import type { Scheme } from '../wire/simple-client-server.ts';
-import { loadOrMakeIdentities } from './serve.ts';
+import { loadOrMakeIdentities } from './node-keys.ts';
 import { stopRequested } from './stop.ts';
 
 /** What a test, or a program with a command line of its own, may want otherwise. */

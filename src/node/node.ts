@@ -55,6 +55,7 @@ export interface Node extends AsyncDisposable {
   /** Where its parts listen, with the ports they really got. */
   readonly addresses: readonly string[];
   readonly publicKey: PublicKey;
+  /** The current one. */
   readonly identity: Identity;
   readonly startedAt: number;
   /** As it is in force. */

@@ -80,6 +80,7 @@ export class Parts {
   async change(
     before: NodeConfig,
     after: NodeConfig,
+    areKeysNew: boolean,
   ): Promise<{ readonly report: ReloadReport; readonly inForce: NodeConfig }> {
     const restarted: PartName[] = [];
     const applied: PartName[] = [];
@@ -87,8 +88,9 @@ export class Parts {
     let inForce = after;
     for (const slot of this.#slots) {
       const part = slot.name;
-      if (slot.isSame(before, after) && slot.status.state !== 'failed') continue;
-      if (slot.apply(after)) {
+      const mustRestart = areKeysNew && slot.holdsKeys;
+      if (slot.isSame(before, after) && slot.status.state !== 'failed' && !mustRestart) continue;
+      if (!mustRestart && slot.apply(after)) {
         applied.push(part);
         continue;
       }

@@ -1,7 +1,8 @@
 import type { App } from '../app/app.ts';
 import { type Logger, SILENT } from '../app/message.ts';
 import { SottoError } from '../errors.ts';
-import { Identity } from '../keys/identity.ts';
+import type { Identity } from '../keys/identity.ts';
+import { IdentityRing } from '../keys/identity-ring.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Events } from '../sealed/events.ts';
 import { accessOf } from './access.ts';
@@ -9,6 +10,7 @@ import { type NodeConfig, type PartialNodeConfig, parseConfig } from './config.t
 import { makeDataFolder } from './data-folder.ts';
 import { Front, type Taker } from './front.ts';
 import type { Node, NodeEvent, ReloadReport, RunningParts } from './node.ts';
+import { loadOrMakeIdentities, NodeKeys } from './node-keys.ts';
 import type { PartName, PartStatus } from './part.ts';
 import type { RequestPartOptions } from './parts/request.ts';
 import { Parts } from './parts.ts';
@@ -16,8 +18,13 @@ import { Traffic } from './traffic.ts';
 
 /** What a file cannot say. */
 export interface ServeExtras {
-  /** Default: loaded from `config.identity`, which is made where it is missing. */
-  readonly identity?: Identity;
+  /**
+   * Default: loaded from `config.identity`, which is made where it is missing, with the keys before it that are accepted; and
+   * again whenever the config is reloaded.
+   */
+  readonly identity?: Identity | IdentityRing;
+  /** Where `identity` is given: what it has become, asked for at each reload. Default: it stays. */
+  readonly loadIdentities?: () => Promise<IdentityRing>;
   readonly passphrase?: string;
   readonly log?: Logger;
   /** Other processes share the ports of requests. Default false. */
@@ -53,32 +60,26 @@ export async function serve(
   extras: ServeExtras = {},
 ): Promise<Node> {
   const resolved = parseConfig(config, 'The config');
-  const identity = extras.identity ?? (await loadOrMakeIdentity(resolved.identity, extras));
+  const keys = await keysOf(resolved, extras);
   await makeDataFolder(resolved.data);
-  const node = new SottoNode(app, resolved, identity, extras);
+  const node = new SottoNode(app, resolved, keys, extras);
   await node.start();
   return node;
 }
 
-/** The identity in a file; a new one where there is no file. */
-export async function loadOrMakeIdentity(
-  file: string,
-  options: { passphrase?: string } = {},
-): Promise<Identity> {
-  const { passphrase } = options;
+async function keysOf({ identity: file, revoked }: NodeConfig, extras: ServeExtras): Promise<NodeKeys> {
+  const { identity, loadIdentities = null, passphrase } = extras;
+  if (identity) return NodeKeys.open({ identity, loadIdentities, revoked });
   const sealed = passphrase === undefined ? {} : { passphrase };
-  try {
-    return await Identity.load(file, sealed);
-  } catch (error) {
-    if (!(error instanceof SottoError) || error.code !== 'key_file_missing') throw error;
-  }
-  const identity = Identity.generate();
-  await identity.save(file, sealed);
-  return identity;
+  return NodeKeys.open({
+    identity: await loadOrMakeIdentities(file, sealed),
+    loadIdentities: () => IdentityRing.load(file, sealed),
+    revoked,
+  });
 }
 
 class SottoNode implements Node {
-  readonly identity: Identity;
+  readonly #keys: NodeKeys;
   readonly startedAt: number = Date.now();
   readonly traffic: Traffic = new Traffic();
   readonly log: Logger;
@@ -95,9 +96,9 @@ class SottoNode implements Node {
   #turn: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
-  constructor(app: App, config: NodeConfig, identity: Identity, extras: ServeExtras) {
+  constructor(app: App, config: NodeConfig, keys: NodeKeys, extras: ServeExtras) {
     const { log = SILENT, reusePort = false, startWorkers = null } = extras;
-    this.identity = identity;
+    this.#keys = keys;
     this.log = log;
     this.#extras = extras;
     this.#app = app;
@@ -105,12 +106,16 @@ class SottoNode implements Node {
     this.#events = new Events(log);
     this.#front = new Front(app, accessOf(config.access));
     this.#parts = new Parts({
-      ...{ node: this, app: this.traffic.watch(this.#front), identity, log, reusePort, startWorkers },
+      ...{ node: this, app: this.traffic.watch(this.#front), keys, log, reusePort, startWorkers },
       onStatus: (status) => {
         if (this.#isUp) this.#sayFailure(status);
         this.#events.emit({ type: 'part', status });
       },
     });
+  }
+
+  get identity(): Identity {
+    return this.#keys.identities.current;
   }
 
   get publicKey(): PublicKey {
@@ -182,14 +187,17 @@ class SottoNode implements Node {
 
   async #reload(config: NodeConfig): Promise<ReloadReport> {
     if (this.#closed) throw new SottoError('closed', 'The node is closing.');
-    if (config.data !== this.#config.data || config.identity !== this.#config.identity) {
-      const text = 'data and identity cannot change while the node runs; stop it, and start it again.';
+    const places = ({ data, identity, revoked }: NodeConfig): string => `${data} ${identity} ${revoked}`;
+    if (places(config) !== places(this.#config)) {
+      const text =
+        'data, identity and revoked cannot change while the node runs; stop it, and start it again.';
       throw new SottoError('invalid_config', text);
     }
     const access = accessOf(config.access);
     const app = (await this.#extras.loadApp?.(config, this)) ?? this.#app;
+    const areKeysNew = await this.#keys.refresh();
     [this.#app, this.#front.app, this.#front.access] = [app, app, access];
-    const { report, inForce } = await this.#parts.change(this.#config, config);
+    const { report, inForce } = await this.#parts.change(this.#config, config, areKeysNew);
     this.#config = inForce;
     this.#events.emit({ type: 'reload', report });
     return report;

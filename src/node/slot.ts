@@ -9,6 +9,8 @@ import type { PartName, PartState, PartStatus } from './part.ts';
 export interface Started<Handle> {
   readonly handle: Handle;
   readonly addresses: readonly string[];
+  /** Its keys, its own and those that it refuses, are those of its start. Default false: it looks at them as they are. */
+  readonly holdsKeys?: boolean;
   /** Takes a changed config while it runs. @returns false where it has to be started anew. Default always. */
   apply?(config: NodeConfig): boolean;
   close(): Promise<void>;
@@ -57,6 +59,11 @@ export class Slot<Handle> {
 
   get handle(): Handle | null {
     return this.#started?.handle ?? null;
+  }
+
+  /** Whether it has to be started anew to have other keys. */
+  get holdsKeys(): boolean {
+    return this.#started?.holdsKeys ?? false;
   }
 
   /** Whether two configs say the same of it. */

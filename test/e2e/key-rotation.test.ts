@@ -1,6 +1,7 @@
 /** A server gets a new key while it runs: who knows the old one is answered and told, until its time is over. */
 
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,9 @@ import { RevokedKeys } from '../../src/keys/revoked-keys.ts';
 import { rotateIdentity } from '../../src/keys/rotation.ts';
 import { LookupClient } from '../../src/lookup/client.ts';
 import { LookupServer } from '../../src/lookup/server.ts';
+import type { PartialNodeConfig } from '../../src/node/config.ts';
 import { serve } from '../../src/node/serve.ts';
+import { peerIdOf } from '../../src/peers/peer.ts';
 import { RequestClient } from '../../src/request/client.ts';
 import type { RequestClientOptions } from '../../src/request/options.ts';
 import { RequestServer } from '../../src/request/server.ts';
@@ -169,20 +172,52 @@ describe('requests', async () => {
   });
 });
 
-test('a node has the keys of its files, and refuses those that are revoked', async (t) => {
+test('a node takes new keys and revoked ones when its config is read again', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sotto-rotation-'));
   t.after(() => rm(folder, { recursive: true }));
-  const [identity, revoked] = [join(folder, 'identity.key'), join(folder, 'revoked.json')];
-  await old.save(identity);
-  await rotateIdentity(identity);
-  await (await RevokedKeys.load(revoked)).add(asker.publicKey.fingerprint, 'stolen');
-  await using node = await serve(app(), { identity, revoked, listen: ['tcp://127.0.0.1:0'] });
-  const { client, told } = await asking(node.addresses, { serverKey: old.publicKey });
+  const file = join(folder, 'identity.key');
+  await old.save(file);
+  const config: PartialNodeConfig = {
+    ...{
+      data: folder,
+      request: { listen: ['tcp://127.0.0.1:0'] },
+      sessions: { listen: ['ws://127.0.0.1:0'] },
+    },
+    peers: { tcpPort: 0, udpPort: randomInt(50_000, 60_000), interfaces: ['127.0.0.1'] },
+    ...{ lookup: false, broadcaster: false, console: false },
+  };
+  await using node = await serve(app(), config);
+  const [url = ''] = node.addresses;
+  await using stack = new AsyncDisposableStack();
+  const { client, told } = await asking(url, { serverKey: old.publicKey, identity: asker });
+  stack.use(client);
   assert.equal(await client.request('/echo', 1), 1);
+
+  await rotateIdentity(file);
+  assert.deepEqual((await node.reload(config)).restarted, ['peers']);
+  assert.equal(await client.request('/echo', 2), 2);
   assert.equal(told[0]?.key, node.publicKey.toString());
-  const thief = await asking(node.addresses, { serverKey: node.publicKey, identity: asker });
-  await assert.rejects(thief.client.request('/echo', 1), { code: 'not_allowed' });
-  await Promise.all([client.close(), thief.client.close()]);
+  assert.ok(node.running.peers?.publicKey.equals(node.publicKey));
+  const fresh = stack.use((await asking(url, { serverKey: node.publicKey, identity: asker })).client);
+  assert.equal(await fresh.request('/echo', 3), 3);
+  assert.deepEqual((await node.reload(config)).restarted, []);
+
+  const revoked = await RevokedKeys.load(join(folder, 'revoked.json'));
+  await revoked.add(asker.publicKey.fingerprint, 'stolen');
+  await node.reload(config);
+  await assert.rejects(fresh.request('/echo', 4), { code: 'not_allowed' });
+  const [ws = ''] = node.addresses.filter((each) => each.startsWith('ws:'));
+  const thief = SessionClient.connect(ws, { serverKey: node.publicKey, identity: asker });
+  await assert.rejects(thief, { code: 'refused' });
+  const blocked = node.running.peers?.pins.get(peerIdOf(asker.publicKey));
+  assert.equal(blocked?.isBlocked, true);
+
+  await writeFile(file, 'no key at all');
+  await assert.rejects(node.reload(config), { code: 'key_file_invalid' });
+  assert.equal(
+    await stack.use((await asking(url, { serverKey: node.publicKey })).client).request('/echo', 5),
+    5,
+  );
 });
 
 test('lookups too', async (t) => {

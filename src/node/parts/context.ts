@@ -2,12 +2,12 @@
 
 import type { Dispatcher } from '../../app/app.ts';
 import type { Logger } from '../../app/message.ts';
-import type { Identity } from '../../keys/identity.ts';
+import type { NodeKeys } from '../node-keys.ts';
 
 export interface PartContext {
   /** What every door leads to. */
   readonly app: Dispatcher;
-  readonly identity: Identity;
+  readonly keys: NodeKeys;
   readonly log: Logger;
 }
 

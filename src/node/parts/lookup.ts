@@ -20,15 +20,15 @@ export function lookupPart(context: PartContext): PartPlan<LookupServer> {
 
 async function start(
   { lookup, data }: NodeConfig,
-  { app, identity, log }: PartContext,
+  { app, keys, log }: PartContext,
 ): Promise<Started<LookupServer>> {
   const { files, allow, schemes, host, port, write, legacyKeys } = lookup as LookupSection;
   const server = await LookupServer.start({
-    ...{ host, port, schemes, identity, log, app },
+    ...{ host, port, schemes, identity: keys.identities, log, app },
+    allow: keys.revoked.refusing(allow === undefined ? () => true : keysOf(allow, 'lookup.allow')),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
     ...said({ write }),
     ...(legacyKeys === undefined ? {} : { legacyKeys: await readKeys(legacyKeys) }),
-    ...(allow === undefined ? {} : { allow: keysOf(allow, 'lookup.allow') }),
   });
   const place = `${server.address}`;
   return {

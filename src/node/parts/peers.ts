@@ -1,5 +1,6 @@
 /** The part of a node that finds and talks to peers of the LAN. */
 
+import { groupSecretsIn } from '../../envelope/group.ts';
 import { PeerNode } from '../../peers/node.ts';
 import type { FileOptions } from '../../peers/options.ts';
 import type { NodeConfig } from '../config.ts';
@@ -20,16 +21,19 @@ export function peersPart(context: PartContext): PartPlan<PeerNode> {
 
 async function start(
   { peers, data }: NodeConfig,
-  { app, identity, log }: PartContext,
+  { app, keys, log }: PartContext,
 ): Promise<Started<PeerNode>> {
   const section = peers as PeersSection;
   const { user = loginName(), hostname, group, udpPort, tcpPort, interfaces } = section;
   const { staticPeers, hidden, legacy, dnsSd, groupSecretFile } = section;
   let running: PeerNode | null = null;
   const node = await PeerNode.start(app, {
-    ...{ identity, user, staticPeers, hidden, legacy, dnsSd, log },
+    ...{ identity: keys.identities, revoked: keys.revoked },
+    ...{ user, staticPeers, hidden, legacy, dnsSd, log },
     ...said({ hostname, group, udpPort, tcpPort, interfaces }),
-    ...(groupSecretFile === undefined ? {} : { groupSecret: await readSecret(groupSecretFile) }),
+    ...(groupSecretFile === undefined
+      ? {}
+      : { groupSecret: groupSecretsIn(await readSecret(groupSecretFile)) }),
     pinFile: `${data}/peers.json`,
     outboxFile: await privateFile(`${data}/outbox.db`),
     files: filesOf(section, data, (id) => running?.pins.get(id)?.isTrusted ?? false),
@@ -37,6 +41,7 @@ async function start(
   running = node;
   return {
     handle: node,
+    holdsKeys: true,
     addresses: [`stp://${group ?? 'LAN'}:${node.port}`],
     close: () => node.close(),
   };

@@ -38,7 +38,7 @@ async function start(
   let allow = allowOf(section);
   const server = await RequestServer.start(options.app, {
     ...serverOptions(section, config.data, options),
-    allow: (key) => allow(key),
+    allow: options.keys.revoked.refusing((key) => allow(key)),
   });
   return {
     handle: server,
@@ -63,17 +63,22 @@ async function startWorkers(
     throw new SottoError('invalid_config', text);
   }
   const workers = await options.startWorkers(section);
-  return { handle: null, addresses: workers.addresses, close: () => workers.close() };
+  return {
+    handle: null,
+    holdsKeys: true,
+    addresses: workers.addresses,
+    close: () => workers.close(),
+  };
 }
 
 function serverOptions(
   section: RequestSection,
   data: string,
-  { identity, log, reusePort }: RequestPartOptions,
+  { keys, log, reusePort }: RequestPartOptions,
 ): RequestServerOptions {
   const { payload, listen, maxDatagram, limits, onceStore = `sqlite:${data}/once.db` as const } = section;
   return {
-    ...{ identity, listen, payload, log, reusePort, onceWindow: { store: onceStore } },
+    ...{ identity: keys.identities, listen, payload, log, reusePort, onceWindow: { store: onceStore } },
     ...said({ maxDatagram }),
     ...(limits === undefined ? {} : { limits: said(limits) as Partial<SealedLimits> }),
   };

@@ -19,13 +19,14 @@ export function sessionsPart(context: PartContext): PartPlan<SessionServer> {
 
 async function start(
   { sessions }: NodeConfig,
-  { app, identity, log }: PartContext,
+  { app, keys, log }: PartContext,
 ): Promise<Started<SessionServer>> {
   const { listen, secretFile, resumeWithin, idleTimeout, slow, maxSessions, ...section } =
     sessions as SessionsSection;
   let allow = allowOf(section);
   const server = await SessionServer.start(app, {
-    ...{ listen, identity, resumeWithin, slow, maxSessions, log, allow: (key) => allow(key) },
+    ...{ listen, identity: keys.identities, resumeWithin, slow, maxSessions, log },
+    allow: keys.revoked.refusing((key) => allow(key)),
     ...said({ idleTimeout }),
     ...(secretFile === undefined ? {} : { secret: await readSecret(secretFile) }),
   });
