@@ -30,7 +30,7 @@ export function addKeyRotationCommands(program: Command): void {
     .description('make a new key; the one before it is accepted for a while')
     .option('--overlap <time>', 'how long, such as 12h or 90d; 0s: not at all (default: 30d)', duration)
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nA program that runs goes on with the old key until it is told, or started anew.')
+    .addHelpText('after', '\nA node that runs takes the new key on SIGHUP, or when it is started anew.')
     .addHelpText('after', '\nExample:\n  sotto keys rotate .sotto/identity.key --overlap 90d')
     .action(rotate);
   group
