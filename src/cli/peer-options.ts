@@ -85,7 +85,7 @@ export async function startPeer(app: App, options: PeerOptions, extras: PeerExtr
 
 /** As the options name them; what they leave out is for the node to choose. */
 export async function networkOptions(
-  options: Omit<PeerOptions, 'identity' | 'pins'>,
+  options: Omit<PeerOptions, 'identity' | 'pins' | 'revoked'>,
 ): Promise<Omit<PeerNodeOptions, 'identity'>> {
   const { group, port, udpPort, interface: interfaces, peer, groupSecret, hidden, legacy, dnsSd } = options;
   return {
