@@ -2,19 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
-import { addBackupCommands } from './backup.ts';
-import { addCallCommand } from './call.ts';
-import { addConformanceCommands } from './conformance.ts';
-import { addDeliveriesCommand } from './deliveries.ts';
-import { addDoctorCommand } from './doctor.ts';
-import { addKeyRotationCommands } from './key-rotation.ts';
-import { addKeyCommands } from './keys.ts';
-import { addLookupCommands } from './lookup.ts';
-import { addPeerCommands } from './peers.ts';
-import { addPubsubCommands } from './pubsub.ts';
-import { addServeCommands } from './serve.ts';
 import { EXIT, printError } from './terminal.ts';
-import { addTopicKeyCommands } from './topic-keys.ts';
 import { version } from './version.ts';
 
 /** Codes that say the command itself was wrong, not what it did. */
@@ -34,8 +22,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   // Whoever reads our output may stop reading: `sotto … | head -1`.
   process.stdout.on('error', () => process.exit(EXIT.failed));
   silenceExperimentalWarnings();
-  const program = createProgram();
   try {
+    const program = await createProgram(argv);
     await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
@@ -46,8 +34,39 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** All commands; nothing of them has run yet. */
-export function createProgram(): Command {
+/** Adds commands that belong together; `names` are theirs. */
+interface Group {
+  readonly names: readonly string[];
+  load(): Promise<(program: Command) => void>;
+}
+
+/** In the order of the help. Each is loaded when it is asked for: most of a command's start would be others' sources. */
+const GROUPS: readonly Group[] = [
+  { names: ['serve', 'up'], load: async () => (await import('./serve.ts')).addServeCommands },
+  { names: ['call'], load: async () => (await import('./call.ts')).addCallCommand },
+  { names: ['keygen', 'id'], load: async () => (await import('./keys.ts')).addKeyCommands },
+  { names: ['keys'], load: async () => (await import('./key-rotation.ts')).addKeyRotationCommands },
+  { names: ['lookup'], load: async () => (await import('./lookup.ts')).addLookupCommands },
+  {
+    names: ['broadcaster', 'pub', 'sub'],
+    load: async () => (await import('./pubsub.ts')).addPubsubCommands,
+  },
+  {
+    names: ['peers', 'tell', 'shout', 'send', 'inbox', 'chat'],
+    load: async () => (await import('./peers.ts')).addPeerCommands,
+  },
+  { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctorCommand },
+  { names: ['backup', 'restore'], load: async () => (await import('./backup.ts')).addBackupCommands },
+  { names: ['topic-key'], load: async () => (await import('./topic-keys.ts')).addTopicKeyCommands },
+  { names: ['deliveries'], load: async () => (await import('./deliveries.ts')).addDeliveriesCommand },
+  {
+    names: ['conformance', 'conformance-testee'],
+    load: async () => (await import('./conformance.ts')).addConformanceCommands,
+  },
+];
+
+/** The commands that `argv` may mean, nothing of which has run yet: all of them where it names none. */
+export async function createProgram(argv: readonly string[] = []): Promise<Command> {
   const program = new Command('sotto')
     .description('Short, private messages between programs.')
     .version(version())
@@ -55,20 +74,15 @@ export function createProgram(): Command {
     .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sotto: ')) })
     .showHelpAfterError('(--help tells more)');
-  addServeCommands(program);
-  addCallCommand(program);
-  addKeyCommands(program);
-  addKeyRotationCommands(program);
-  addLookupCommands(program);
-  addPubsubCommands(program);
-  addPeerCommands(program);
-  addDoctorCommand(program);
-  addBackupCommands(program);
-  addTopicKeyCommands(program);
-  addDeliveriesCommand(program);
-  addConformanceCommands(program);
+  const [name = ''] = argv;
+  const meant = GROUPS.filter(({ names }) => names.includes(name));
+  for (const { load } of meant.length > 0 || isVersion(name) ? meant : GROUPS) (await load())(program);
   inheritSettings(program);
   return program;
+}
+
+function isVersion(name: string): boolean {
+  return name === '--version' || name === '-V';
 }
 
 /** Commands in commands too. */

@@ -48,10 +48,11 @@ function addressesOf({ request, sessions }: NodeConfig): string[] {
 }
 
 /** A command of ours that is there, with options that it has. */
-function assertCommand(words: readonly string[]): void {
+async function assertCommand(words: readonly string[]): Promise<void> {
   const [program, name, ...rest] = words;
   assert.equal(program, 'sotto');
-  const command = createProgram().commands.find((each) => each.name() === name) ?? assert.fail(name);
+  const { commands } = await createProgram();
+  const command = commands.find((each) => each.name() === name) ?? assert.fail(name);
   const options = command.options.map(({ long }) => long);
   for (const option of rest.filter((word) => word.startsWith('-')))
     assert.ok(options.includes(option), option);
@@ -61,10 +62,10 @@ describe('the unit of systemd', () => {
   const unit = settings(read('deploy/sotto.service'));
   const only = (name: string): string | undefined => unit.get(`Service.${name}`)?.join(' ');
 
-  test('runs a command that there is, by the config that is installed with it', () => {
+  test('runs a command that there is, by the config that is installed with it', async () => {
     assert.equal(only('Type'), 'exec', 'Node sends no READY=1');
     const words = only('ExecStart')?.split(' ') ?? [];
-    assertCommand(words);
+    await assertCommand(words);
     assert.equal(words.at(-1), CONFIG);
     assert.match(read('deploy/sotto.service'), new RegExp(`^#.*sotto\\.config\\.json ${CONFIG}$`, 'm'));
   });
@@ -129,15 +130,15 @@ describe('the container file', () => {
     assert.equal(value('WORKDIR'), value('VOLUME'));
   });
 
-  test('copies what there is, and runs and checks commands that there are', () => {
+  test('copies what there is, and runs and checks commands that there are', async () => {
     const copies = stage.filter(([name]) => name === 'COPY').map(([, rest]) => rest);
     assert.ok(copies.includes(`deploy/sotto.config.json ${CONFIG}`), copies.join('\n'));
     const { files } = JSON.parse(read('package.json')) as { files: string[] };
     assert.ok(files.includes('deploy'));
     const entry = JSON.parse(value('ENTRYPOINT')) as string[];
-    assertCommand([...entry, ...(JSON.parse(value('CMD')) as string[])]);
+    await assertCommand([...entry, ...(JSON.parse(value('CMD')) as string[])]);
     const health = JSON.parse(value('HEALTHCHECK').replace(/^.*?CMD /, '')) as string[];
-    assertCommand(health);
+    await assertCommand(health);
     assert.ok(PARTS.some((part) => part === health[health.indexOf('--only') + 1]));
   });
 
