@@ -4,6 +4,10 @@
  *
  * Every answer that is no success is a {@link Problem} with its HTTP status. What changes something is a POST, PUT or
  * DELETE with `content-type: application/json` and the header `x-sotto-console: 1`, which no foreign page can send.
+ *
+ * Who has not come in by a link gets 401 from everything below `/api/`: the page then says that `sotto console` prints a
+ * fresh link. The page behind that link, `/enter#TOKEN`, is the server's own; it posts the token to `/api/enter` and goes on
+ * to `/`. `POST /api/leave` ends it in every browser: 204. Where there is nothing to say, answers are 204 without a body.
  */
 
 import type { PartName, PartStatus } from '../node/part.ts';
@@ -35,6 +39,8 @@ export interface NodeView {
   /** Routes as they were declared: `/where/:thing`. */
   readonly routes: readonly string[];
   readonly data: string;
+  /** The file of its key, as its config has it. */
+  readonly identity: string;
   readonly memory: { readonly rss: number; readonly heapUsed: number };
 }
 
@@ -57,19 +63,31 @@ export type TryRequest = {
       readonly job: 'request';
       readonly url: string;
       readonly route: string;
+      /** JSON where it is JSON, else text; empty for none. So it is with every body of this type. */
       readonly body: string;
       readonly once?: boolean;
+      /** Whom to ask. Default this node itself. */
+      readonly serverKey?: string;
     }
-  | { readonly job: 'session'; readonly url: string; readonly route: string; readonly body: string }
+  | {
+      readonly job: 'session';
+      readonly url: string;
+      readonly route: string;
+      readonly body: string;
+      readonly serverKey?: string;
+    }
   | { readonly job: 'peers'; readonly peer: string; readonly route: string; readonly body: string }
   /** To everybody on the LAN. */
   | { readonly job: 'broadcast'; readonly route: string; readonly body: string }
   | { readonly job: 'pubsub'; readonly topic: string; readonly body: string }
+  /** This node's own. */
   | { readonly job: 'lookup'; readonly query: string; readonly tcp?: boolean }
 );
 
+/** What was asked wrongly is a 4xx with a Problem instead. */
 export interface TryReply {
   readonly ok: boolean;
+  /** 0 for an answer; else an HTTP status number: the handler's, 502 where nobody was reached, 504 where nobody answered. */
   readonly status: number;
   /** As text; JSON is indented. */
   readonly value: string;
@@ -208,6 +226,8 @@ export interface SessionView {
 /** `GET /api/keys`. `POST /api/keys {name}` makes one; `POST /api/keys/rotate {overlapDays}` gives the node a new one. */
 export interface KeysView {
   readonly keys: readonly KeyView[];
+  /** Files that lie among the keys and are none, or are open to others; why, a sentence. */
+  readonly unusable: readonly { readonly file: string; readonly why: string }[];
 }
 export interface KeyView {
   readonly name: string;
@@ -275,10 +295,12 @@ export type Topic =
   | 'topics'
   | 'deliveries'
   | 'peers'
+  | 'chat'
   | 'lookup'
   | 'sessions'
   | 'keys'
   | 'limits'
+  | 'config'
   | 'bridges';
 
 /** `GET /api/events`: server-sent events whose name is `type` and whose data is the JSON of the rest. */
@@ -287,5 +309,6 @@ export type ConsoleEvent =
   | { readonly type: 'traffic'; readonly records: readonly TrafficRecord[]; readonly skipped: number }
   | { readonly type: 'second'; readonly second: TrafficSecond }
   | { readonly type: 'chat'; readonly line: ChatLine }
-  | { readonly type: 'topic'; readonly message: TopicMessage }
+  /** `skipped` were left out before this one. */
+  | { readonly type: 'topic'; readonly message: TopicMessage; readonly skipped: number }
   | { readonly type: 'changed'; readonly what: readonly Topic[] };
