@@ -1,10 +1,7 @@
 /** What a person types into the chat. */
 
-import { cleanLine } from './text-width.ts';
-
-/** Where rooms are that are named without a slash. */
-const ROOMS = '/chat/';
-const MAX_ROOM = 64;
+import { roomRoute } from '../node/chat-routes.ts';
+import { cleanLine } from '../node/clean-text.ts';
 
 export type ChatCommand =
   | { readonly does: 'say'; readonly text: string }
@@ -65,18 +62,6 @@ export function parseChatLine(line: string): ChatCommand {
     default:
       return wrong(`There is no /${cleanLine(name)}; /help lists what there is.`);
   }
-}
-
-/** A room's route; null for what is none. */
-export function roomRoute(name: string): string | null {
-  const route = name.startsWith('/') ? name : `${ROOMS}${name.replace(/^#/, '')}`;
-  const isRight = /^(\/[\p{L}\p{M}\p{N}._~-]+)+$/u.test(route) && route.length <= MAX_ROOM;
-  return isRight && !route.startsWith('/sotto/') ? route : null;
-}
-
-/** As people call it. */
-export function roomName(route: string): string {
-  return cleanLine(route.startsWith(ROOMS) ? route.slice(ROOMS.length) : route);
 }
 
 function join(name: string): ChatCommand {

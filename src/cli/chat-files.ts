@@ -1,12 +1,13 @@
 /** Files of the chat: those that others offer wait for a decision, those that are sent are shown on their way. */
 
 import { messageOf } from '../errors.ts';
+import { cleanLine } from '../node/clean-text.ts';
+import { nameOf } from '../node/peer-text.ts';
 import type { FileOffer } from '../peers/files/receiver.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { FileOptions } from '../peers/options.ts';
 import type { PeerId } from '../peers/peer.ts';
-import { nameOf, sizeText } from './peer-text.ts';
-import { cleanLine } from './text-width.ts';
+import { sizeText } from './peer-text.ts';
 
 interface ChatFilesOptions {
   readonly note: (text: string) => void;

@@ -1,7 +1,8 @@
 /** The line that is being typed: pure, so that it can be tested without a terminal. */
 
+import { cleanLine } from '../node/clean-text.ts';
 import type { Key } from './full-screen.ts';
-import { cleanLine, graphemesOf } from './text-width.ts';
+import { graphemesOf } from './text-width.ts';
 
 export interface InputLine {
   readonly before: string;

@@ -1,10 +1,11 @@
 /** Draws the chat: a pure function of its state. */
 
 import { styleText } from 'node:util';
-import { roomName } from './chat-commands.ts';
+import { roomName } from '../node/chat-routes.ts';
+import { cleanLine } from '../node/clean-text.ts';
+import type { Mark } from '../node/peer-text.ts';
 import { type ChatLine, type ChatState, linesOfRoom } from './chat-state.ts';
-import type { Mark } from './peer-text.ts';
-import { cleanLine, fit, widthOf, wrap } from './text-width.ts';
+import { fit, widthOf, wrap } from './text-width.ts';
 
 export interface ScreenSize {
   readonly columns: number;

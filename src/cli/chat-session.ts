@@ -4,26 +4,24 @@ import { appFrom } from '../app/app.ts';
 import type { Context } from '../app/context.ts';
 import type { Logger } from '../app/message.ts';
 import { messageOf } from '../errors.ts';
+import { FIRST_ROOM, MESSAGE_ROUTE, roomRoute, said } from '../node/chat-routes.ts';
+import { senderOf } from '../node/peer-sender.ts';
+import { markOf, nameOf, textOfEvent } from '../node/peer-text.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { SealedPeer } from '../peers/peer.ts';
 import type { PeerEvent } from '../peers/peer-event.ts';
 import { findKnown } from '../peers/table/finder.ts';
-import { type ChatCommand, HELP, parseChatLine, roomRoute } from './chat-commands.ts';
+import { type ChatCommand, HELP, parseChatLine } from './chat-commands.ts';
 import { ChatFiles } from './chat-files.ts';
 import { type ChatState, inRoom, type LineKind, newChat, withLine } from './chat-state.ts';
 import { EVENTS, sealedOf } from './peer-finding.ts';
 import { ownName, type PeerOptions, startPeer } from './peer-options.ts';
-import { senderOf } from './peer-sender.ts';
-import { handleOf, markOf, nameOf, textOfEvent } from './peer-text.ts';
+import { handleOf } from './peer-text.ts';
 
-/** Of messages to one peer. */
-const MESSAGE_ROUTE = '/chat-message';
-const FIRST_ROOM = '/chat/lobby';
 const QUIET = new Set<PeerEvent['type']>(['join', 'address-changed']);
 
 export class ChatSession implements AsyncDisposable {
   state: ChatState;
-  readonly #isGroup: boolean;
   readonly #files: ChatFiles;
   readonly #changed: () => void;
   #node: PeerNode | null = null;
@@ -42,10 +40,8 @@ export class ChatSession implements AsyncDisposable {
   }
 
   private constructor(options: PeerOptions, changed: () => void) {
-    const { groupSecret, legacy } = options;
-    this.#isGroup = groupSecret !== undefined && !legacy;
     this.#changed = changed;
-    this.state = newChat(ownName(options), groupSecret !== undefined, FIRST_ROOM);
+    this.state = newChat(ownName(options), options.groupSecret !== undefined, FIRST_ROOM);
     this.#files = new ChatFiles({
       note: (text) => this.note(text),
       status: (status) => this.update({ ...this.state, status }),
@@ -147,7 +143,7 @@ export class ChatSession implements AsyncDisposable {
   }
 
   #take(ctx: Context): void {
-    const { seal, user, hostname } = senderOf(ctx, this.#node, this.#isGroup);
+    const { seal, user, hostname } = senderOf(ctx, this.#node);
     const { name, text } = said(ctx.body);
     if (seal === 'sealed') return this.#write(null, 'sealed', nameOf({ user, hostname }), text);
     const room = roomRoute(ctx.route);
@@ -181,12 +177,4 @@ export class ChatSession implements AsyncDisposable {
     const warn = (_fields: object, text: string): void => this.note(text, 'warning');
     return { debug: () => {}, info: () => {}, warn, error: warn };
   }
-}
-
-/** A text, as `sotto shout` sends, or one with the name of whoever says that it wrote it. */
-function said(body: unknown): { readonly name: string; readonly text: string } {
-  if (typeof body === 'string') return { name: '', text: body };
-  const { user, text } = (body ?? {}) as { user?: unknown; text?: unknown };
-  if (typeof text === 'string') return { name: typeof user === 'string' ? user : '', text };
-  return { name: '', text: JSON.stringify(body) ?? '' };
 }

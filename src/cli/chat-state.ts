@@ -1,9 +1,9 @@
 /** What the chat knows: all that is drawn, and how it changes. */
 
-import { roomName } from './chat-commands.ts';
+import { roomName } from '../node/chat-routes.ts';
+import { cleanLine } from '../node/clean-text.ts';
+import type { Mark } from '../node/peer-text.ts';
 import { EMPTY_LINE, type InputLine } from './chat-input.ts';
-import type { Mark } from './peer-text.ts';
-import { cleanLine } from './text-width.ts';
 
 /** `note` is our own word; `sealed` is for one alone and proved; `group` and `plain` are anybody's. */
 export type LineKind = 'sealed' | 'group' | 'plain' | 'note' | 'warning';

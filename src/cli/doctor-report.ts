@@ -1,11 +1,11 @@
 /** What a doctor has to say, as lines for people. */
 
 import { styleText } from 'node:util';
+import { cleanLine } from '../node/clean-text.ts';
+import { nameOf } from '../node/peer-text.ts';
 import type { Check, Diagnosis, Finding } from '../peers/doctor/finding.ts';
 import type { Neighbour, Observations } from '../peers/doctor/observations.ts';
 import { formatAddress } from '../transport/url.ts';
-import { nameOf } from './peer-text.ts';
-import { cleanLine } from './text-width.ts';
 
 const MARKS = { ok: ['green', 'ok'], fault: ['red', 'FAULT'], unknown: ['dim', '-'] } as const;
 const MARK_WIDTH = 7;

@@ -2,12 +2,13 @@
 
 import { createInterface } from 'node:readline/promises';
 import { messageOf } from '../errors.ts';
+import { cleanLine } from '../node/clean-text.ts';
+import { nameOf } from '../node/peer-text.ts';
 import type { FileOffer, ReceivedFile } from '../peers/files/receiver.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { FileOptions } from '../peers/options.ts';
-import { nameOf, sizeText } from './peer-text.ts';
+import { sizeText } from './peer-text.ts';
 import { endProgress, printJson, printLine, showProgress } from './terminal.ts';
-import { cleanLine } from './text-width.ts';
 
 interface Decisions {
   readonly folder: string;

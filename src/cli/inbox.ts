@@ -6,14 +6,14 @@ import { type Command, Option } from 'commander';
 import { type App, appFrom, createApp } from '../app/app.ts';
 import type { Context } from '../app/context.ts';
 import { messageOf, StatusError } from '../errors.ts';
+import { cleanLine } from '../node/clean-text.ts';
+import { type PeerSender, senderOf } from '../node/peer-sender.ts';
+import { firstWords, nameOf } from '../node/peer-text.ts';
 import { stopRequested } from '../node/stop.ts';
 import type { PeerNode } from '../peers/node.ts';
 import { fileDecisions } from './inbox-files.ts';
 import { type PeerOptions, startPeer, withPeerOptions } from './peer-options.ts';
-import { type PeerSender, senderOf } from './peer-sender.ts';
-import { firstWords, nameOf } from './peer-text.ts';
 import { printJson, printLine } from './terminal.ts';
-import { cleanLine } from './text-width.ts';
 
 interface InboxOptions extends PeerOptions {
   readonly downloads: string;
@@ -56,13 +56,12 @@ export function addInboxCommand(program: Command): void {
 async function run(options: InboxOptions): Promise<void> {
   const stop = stopRequested();
   const { downloads: folder, accept = process.stdin.isTTY ? 'ask' : 'none', json = false } = options;
-  const isGroup = options.groupSecret !== undefined && !options.legacy;
   let running: PeerNode | null = null;
   let [queue, waiting] = [Promise.resolve(), 0];
   const handler = (ctx: Context): void => {
     if (waiting >= MOST_WAITING) throw new StatusError(503, 'Too much waits here already.');
     const { route, body, bytes } = ctx;
-    const message = { route, body, bytes, sender: senderOf(ctx, running, isGroup) };
+    const message = { route, body, bytes, sender: senderOf(ctx, running) };
     waiting++;
     queue = queue.then(() => take(message, options)).finally(() => waiting--);
   };

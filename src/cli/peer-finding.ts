@@ -1,10 +1,10 @@
 /** Whom a person means who has typed a name: among the peers that are there, and the keys that were met. */
 
 import { SottoError } from '../errors.ts';
+import { nameOf } from '../node/peer-text.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { Peer, SealedPeer } from '../peers/peer.ts';
 import type { PeerEvent } from '../peers/peer-event.ts';
-import { nameOf } from './peer-text.ts';
 
 export const EVENTS: readonly PeerEvent['type'][] = [
   ...(['join', 'leave', 'update', 'verified'] as const),

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { createApp } from '../app/app.ts';
 import { codeOf, SottoError } from '../errors.ts';
+import { cleanLines } from '../node/clean-text.ts';
+import { nameOf } from '../node/peer-text.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { Peer } from '../peers/peer.ts';
 import { findKnown } from '../peers/table/finder.ts';
@@ -12,9 +14,8 @@ import { duration } from './duration.ts';
 import { typedBody } from './peer-body.ts';
 import { findPeer } from './peer-finding.ts';
 import { type PeerOptions, startPeer, waitOption, withPeerOptions } from './peer-options.ts';
-import { nameOf, sizeText } from './peer-text.ts';
+import { sizeText } from './peer-text.ts';
 import { endProgress, printJson, printLine, printValue, showProgress } from './terminal.ts';
-import { cleanLines } from './text-width.ts';
 
 interface FindingOptions extends PeerOptions {
   /** ms */

@@ -1,12 +1,13 @@
 /** `sotto peers --watch`: a table that keeps up with the network, or a line for each event. */
 
 import { styleText } from 'node:util';
+import { firstWords, textOfEvent } from '../node/peer-text.ts';
 import { stopRequested } from '../node/stop.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { PeerEvent } from '../peers/peer-event.ts';
 import { FullScreen, type Key } from './full-screen.ts';
 import { EVENTS } from './peer-finding.ts';
-import { firstWords, jsonOfEvent, TABLE_HEAD, tableRow, textOfEvent } from './peer-text.ts';
+import { jsonOfEvent, TABLE_HEAD, tableRow } from './peer-text.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 import { fit, tableOf } from './text-width.ts';
 

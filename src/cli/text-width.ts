@@ -1,9 +1,5 @@
-/** Strangers' texts on a terminal: without what commands it, and measured by the columns that they take. */
+/** Texts on a terminal, measured by the columns that they take. */
 
-/** Control characters, separators of lines, and what is not seen but turns text around; joiners of emoji may stay. */
-const HARMFUL = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
-/** Marks stacked so high that they cover the lines above. */
-const STACKED = /(\p{M}{3})\p{M}+/gu;
 const UNMEASURED = /^[\p{M}\u200c\u200d]+$/u;
 const EMOJI = /^\p{Emoji_Presentation}|\ufe0f/u;
 /** East Asian scripts, whose characters take two columns. */
@@ -11,19 +7,6 @@ const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
-/** One line that is safe to print. */
-export function cleanLine(text: string): string {
-  return text
-    .replace(/[\t\r\n]+/g, ' ')
-    .replace(HARMFUL, '')
-    .replace(STACKED, '$1');
-}
-
-/** Several lines that are safe to print. */
-export function cleanLines(text: string): string {
-  return text.split('\n').map(cleanLine).join('\n');
-}
 
 export function graphemesOf(text: string): string[] {
   return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);

@@ -10,9 +10,13 @@
  * to `/`. `POST /api/leave` ends it in every browser: 204. Where there is nothing to say, answers are 204 without a body.
  */
 
+import type { ChatLine } from '../node/chat.ts';
+import type { LogLine } from '../node/log-tail.ts';
 import type { PartName, PartStatus } from '../node/part.ts';
 import type { TrafficRecord, TrafficSecond } from '../node/traffic.ts';
 
+export type { ChatLine } from '../node/chat.ts';
+export type { LogLine } from '../node/log-tail.ts';
 export type { PartName, PartState, PartStatus } from '../node/part.ts';
 export type { TrafficRecord, TrafficSample, TrafficSecond } from '../node/traffic.ts';
 
@@ -178,19 +182,6 @@ export interface ChatView {
   readonly rooms: readonly string[];
   readonly lines: readonly ChatLine[];
 }
-export interface ChatLine {
-  readonly id: number;
-  readonly at: number;
-  /** A room's name; null for a message to one alone. */
-  readonly room: string | null;
-  /** The peer at the other end of a message to one alone. */
-  readonly peer: string | null;
-  readonly from: string;
-  readonly isOwn: boolean;
-  readonly seal: 'sealed' | 'group' | 'plain';
-  readonly text: string;
-}
-
 /** `GET /api/lookup`. `GET /api/lookup/complete?file=&prefix=`: `{ keys: string[] }`. `POST /api/lookup/query {text}`: a TryReply */
 export interface LookupView {
   readonly files: readonly LookupFile[];
@@ -255,11 +246,6 @@ export interface LimitsView {
   readonly counters: readonly { readonly part: PartName; readonly name: string; readonly count: number }[];
   /** Warnings and errors of the log, newest last. */
   readonly log: readonly LogLine[];
-}
-export interface LogLine {
-  readonly at: number;
-  readonly level: 'warn' | 'error';
-  readonly text: string;
 }
 
 /** `GET /api/config`; `PUT /api/config {text}` checks, writes and applies it: a {@link ReloadView}, or 422 with a Problem. */

@@ -25,7 +25,7 @@ import { type Broadcast, Neighbourhood } from './neighbourhood.ts';
 import { NodeApp, type OwnHandler } from './node-app.ts';
 import { type PeerNodeOptions, type ResolvedPeerNodeOptions, resolvePeerNode } from './options.ts';
 import { OwnFrames } from './own-frames.ts';
-import { type Peer, type PeerId, parsePeerId, peerIdOf, type SealedPeer } from './peer.ts';
+import { fullName, type Peer, type PeerId, parsePeerId, peerIdOf, type SealedPeer } from './peer.ts';
 import type { PeerEvent, Probe } from './peer-event.ts';
 import { type PeerProof, PeerTable } from './peer-table.ts';
 import { Pins } from './pins.ts';
@@ -161,6 +161,16 @@ export class PeerNode implements AsyncDisposable {
   /** This node's own key. */
   get publicKey(): PublicKey {
     return this.#options.identity.publicKey;
+  }
+
+  /** What it calls itself: `user@hostname`. */
+  get name(): string {
+    return fullName(this.#options);
+  }
+
+  /** Whether broadcasts are sealed with a group's secret. */
+  get sealsBroadcasts(): boolean {
+    return this.#seal !== null;
   }
 
   /** For messages to this node, by TCP. */

@@ -87,6 +87,12 @@ export class Pins implements AsyncDisposable {
     this.#mark(who, { isTrusted: true });
   }
 
+  /** Takes back what `trust` said. @throws SottoError `invalid_argument` for an id that is not known. */
+  untrust(id: PeerId): void {
+    if (!this.get(id)) throw unknown(id);
+    this.#mark(id, { isTrusted: false });
+  }
+
   /** Nothing is heard of this key, or sent to it, from now on; also of an id that was never seen. */
   block(who: PeerId | Pinnable): void {
     this.#mark(who, { isBlocked: true });

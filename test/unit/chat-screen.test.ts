@@ -6,7 +6,8 @@ import { parseChatLine } from '../../src/cli/chat-commands.ts';
 import { EMPTY_LINE, editLine } from '../../src/cli/chat-input.ts';
 import { cursorOf, renderChat } from '../../src/cli/chat-screen.ts';
 import { type ChatState, inRoom, newChat, nextRoom, withLine } from '../../src/cli/chat-state.ts';
-import { cleanLine, fit, widthOf, wrap } from '../../src/cli/text-width.ts';
+import { fit, widthOf, wrap } from '../../src/cli/text-width.ts';
+import { cleanLine } from '../../src/node/clean-text.ts';
 
 const LOBBY = '/chat/lobby';
 const AT = new Date(2026, 0, 31, 7, 5).getTime();

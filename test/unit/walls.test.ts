@@ -58,10 +58,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(JOBS.map((job) => [job, [...BELOW_JOBS, ...FOR_JOBS, job]])),
   pubsub: [...BELOW_JOBS, ...FOR_JOBS, 'pubsub', '#metrics', '#sha512', '@opentelemetry/api'],
   node: [...BELOW_JOBS, ...JOBS, 'node', 'node:', '#crypto', '#files', '#sockets', 'zod', 'modern-tar'],
-  console: [...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:'],
   browser: [...BELOW_JOBS, ...JOBS, 'browser', '#cbor', '#crypto', '#word-list'],
   conformance: [...BELOW_JOBS, ...FOR_JOBS, ...JOBS, 'conformance', '#sha512', 'node:'],
-  cli: [...BELOW_JOBS, ...JOBS, 'node', 'conformance', 'cli', 'node:', '#files', 'commander', 'pino', 'uqr'],
+  cli: [
+    ...[...BELOW_JOBS, ...JOBS, 'node', 'console', 'conformance', 'cli', 'node:', '#files'],
+    ...['commander', 'pino', 'uqr'],
+  ],
+  console: [
+    ...[...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:', '#crypto', '#files'],
+    ...['hono', '@hono/node-server', 'uqr', 'zod'],
+  ],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 

@@ -6,7 +6,7 @@ import type { Peer } from '../peers/peer.ts';
 import { type Mark, markOf } from './peer-text.ts';
 
 /** `sealed` is proof; `group` says that a member sent it, but not which; `plain` says nothing. */
-type Seal = 'sealed' | 'group' | 'plain';
+export type Seal = 'sealed' | 'group' | 'plain';
 
 export interface PeerSender {
   readonly seal: Seal;
@@ -19,11 +19,9 @@ export interface PeerSender {
   readonly remote: string | null;
 }
 
-/** @param isGroup whether only the group's broadcasts are taken. */
 export function senderOf(
-  { sender, remote, transport }: Pick<Context, 'sender' | 'remote' | 'transport'>,
+  { sender, remote, isSealed }: Pick<Context, 'sender' | 'remote' | 'isSealed'>,
   node: PeerNode | null,
-  isGroup: boolean,
 ): PeerSender {
   const peers = node?.peers ?? [];
   if (sender) {
@@ -32,7 +30,7 @@ export function senderOf(
     const known = peer ?? { user: id.slice(0, 12), hostname: '' };
     return { seal: 'sealed', id, ...namesOf(known), mark: peer ? markOf(peer) : 'verified', remote };
   }
-  const seal = isGroup && transport === 'udp' ? 'group' : 'plain';
+  const seal = isSealed ? 'group' : 'plain';
   const there = peers.filter((peer) => isAt(peer, remote));
   const guess = (there.length === 1 && there[0]) || { user: '', hostname: '' };
   return { seal, id: null, ...namesOf(guess), mark: null, remote };
