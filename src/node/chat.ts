@@ -1,6 +1,6 @@
 /** The chat as a node keeps it, for whoever looks on: what came, what was said here, and the rooms. */
 
-import type { Context } from '../app/context.ts';
+import type { InboundMessage } from '../app/message.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PeerNode } from '../peers/node.ts';
 import { FIRST_ROOM, MESSAGE_ROUTE, roomName, roomRoute, said } from './chat-routes.ts';
@@ -24,6 +24,9 @@ export interface ChatLine {
   readonly seal: Seal;
   readonly text: string;
 }
+
+/** A message as a road or a handler has it. */
+type Arriving = Pick<InboundMessage, 'route' | 'body' | 'sender' | 'remote' | 'isSealed' | 'protocol'>;
 
 /** Characters of one text, and lines kept. */
 const MAX_TEXT = 4000;
@@ -59,19 +62,20 @@ export class Chat {
   }
 
   /** @returns whether the message is of the chat, and so nothing for an app. */
-  take(ctx: Pick<Context, 'route' | 'body' | 'sender' | 'remote' | 'isSealed' | 'protocol'>): boolean {
-    if (ctx.protocol !== 'peers') return false;
-    const isToOne = ctx.route === MESSAGE_ROUTE;
-    if (!isToOne && !ctx.route.startsWith(routeOf(''))) return false;
-    const { name, text } = said(bodyOf(ctx));
-    const sender = senderOf(ctx, this.#peers());
+  take(message: Arriving): boolean {
+    const { route, protocol, sender: proven = null, remote = null, isSealed = false } = message;
+    if (protocol !== 'peers') return false;
+    const isToOne = route === MESSAGE_ROUTE;
+    if (!isToOne && !route.startsWith(routeOf(''))) return false;
+    const { name, text } = said(bodyOf(message));
+    const sender = senderOf({ sender: proven, remote, isSealed }, this.#peers());
     const { seal, id } = sender;
     if (id !== null) this.#write({ room: null, peer: id, from: nameOf(sender), seal, text });
     else if (isToOne) {
       const from = unproven(sender, name);
       this.#write({ room: null, peer: from, from, seal, text });
-    } else if (this.#isRoom(ctx.route)) {
-      this.#write({ room: roomName(ctx.route), peer: null, from: unproven(sender, name), seal, text });
+    } else if (this.#isRoom(route)) {
+      this.#write({ room: roomName(route), peer: null, from: unproven(sender, name), seal, text });
     }
     return true;
   }
@@ -156,9 +160,9 @@ function unproven({ user, remote }: PeerSender, name: string): string {
 }
 
 /** What cannot be decoded is said as such. */
-function bodyOf(ctx: Pick<Context, 'body'>): unknown {
+function bodyOf(message: Arriving): unknown {
   try {
-    return ctx.body;
+    return message.body;
   } catch (error) {
     return messageOf(error);
   }
