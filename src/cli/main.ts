@@ -2,8 +2,8 @@
 
 import { Command, CommanderError } from 'commander';
 import { SottoError } from '../errors.ts';
+import { version } from '../node/version.ts';
 import { EXIT, printError } from './terminal.ts';
-import { version } from './version.ts';
 
 /** Codes that say the command itself was wrong, not what it did. */
 const USAGE_CODES: ReadonlySet<string> = new Set([

@@ -2,6 +2,7 @@
 
 import type { Node } from '../node/node.ts';
 import type { PartStatus } from '../node/part.ts';
+import { reachable } from '../node/reachable.ts';
 
 /** By the name that works where this was started: in a checkout, npm's start is not on everybody's path. */
 function command(): string {
@@ -52,8 +53,4 @@ export function textOfUp(node: Node): string {
 function lineOf({ name, addresses, state, why }: PartStatus): string {
   const text = state === 'up' ? addresses.join('  ') : `is not up: ${why}`;
   return `  ${name.padEnd(12)} ${text}`;
-}
-
-function reachable(address: string): string {
-  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }

@@ -8,6 +8,9 @@
  * Who has not come in by a link gets 401 from everything below `/api/`: the page then says that `sotto console` prints a
  * fresh link. The page behind that link, `/enter#TOKEN`, is the server's own; it posts the token to `/api/enter` and goes on
  * to `/`. `POST /api/leave` ends it in every browser: 204. Where there is nothing to say, answers are 204 without a body.
+ *
+ * The page is served from `dist/console/page/`: `dist/console/` itself has the compiled server, which a build of the page
+ * must not sweep away.
  */
 
 import type { ChatLine } from '../node/chat.ts';

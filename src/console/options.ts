@@ -4,7 +4,6 @@ import type { PublicKey } from '../keys/public-key.ts';
 import type { Chat } from '../node/chat.ts';
 import type { LogTail } from '../node/log-tail.ts';
 import type { Node } from '../node/node.ts';
-import type { AuthConfig } from '../pubsub/authorization/authorization.ts';
 import type { BridgesView } from './contract.ts';
 
 /** As much of a node as the console looks at. */
@@ -18,6 +17,7 @@ export type ConsoleNode = Pick<
   | 'parts'
   | 'running'
   | 'traffic'
+  | 'routes'
   | 'reload'
   | 'on'
 >;
@@ -33,18 +33,12 @@ export interface KeyRing {
 export interface ConsoleOptions {
   /** On this machine alone: `http://127.0.0.1:7300`; port 0 takes a free one. */
   readonly listen: string;
-  /** The node's data folder; `console.key` and `keys/` are in it. */
-  readonly data: string;
   /** Shown, and written when somebody changes it. */
   readonly configFile: string;
-  /** Routes of the app as they were declared. Default none. */
-  readonly routes?: readonly string[];
   readonly chat: Chat;
   readonly keys: KeyRing;
   /** The node's own log, which it also reads from. */
   readonly log: LogTail;
-  /** How the broadcaster knows the node's own subscriber and publisher. Default: nothing is asked. */
-  readonly topicsAuth?: AuthConfig;
   /** Default none. */
   readonly bridges?: () => BridgesView['bridges'];
   /** The folder of the built page. Default the package's own. */

@@ -7,7 +7,7 @@ import { StatusError } from '../errors.ts';
 import type { RsaPublicKey } from '../platform/types.ts';
 import { Counters } from '../sealed/counters.ts';
 import { limitedHost } from '../transport/url.ts';
-import { builtInQuery } from './built-in-query.ts';
+import { builtInQuery, type LookupPage, type LookupQuery } from './built-in-query.ts';
 import { publicKey } from './legacy/keys.ts';
 import { LiveData } from './live/live-data.ts';
 import type { FileStatus } from './live/live-file.ts';
@@ -144,6 +144,21 @@ export class Lookup<Files extends FileDescriptions = FileDescriptions> implement
     options: { readonly tag?: string } = {},
   ): Promise<unknown> {
     return this.#update(file, { key, update, tag: options.tag, by: null });
+  }
+
+  /**
+   * Keys that begin so, without regard to case: for whoever is typing one. Asks no query function.
+   *
+   * @param options.file a base name. Default each, in their order.
+   * @param options.limit 1 to 1000. Default 20.
+   * @throws StatusError 400.
+   */
+  async complete(
+    beginning: string,
+    options: { readonly file?: string; readonly limit?: number } = {},
+  ): Promise<readonly string[]> {
+    const query: LookupQuery = { ...options, find: beginning, match: 'prefix', as: 'keys' };
+    return ((await builtInQuery(query, this.#live.tables)) as LookupPage).keys;
   }
 
   /** Each state of a row; of several within a moment the last. */

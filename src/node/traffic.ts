@@ -210,7 +210,7 @@ function shownValue(value: unknown): string {
 }
 
 /** What JSON has no word for. */
-function plainly(_name: string, value: unknown): unknown {
+export function plainly(_name: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) return shownBytes(value);
   if (value instanceof Map) return Object.fromEntries(value);

@@ -94,7 +94,8 @@ export interface BroadcasterOptions {
 
 const MEBIBYTE = 1024 * 1024;
 
-const LIMITS: BroadcasterLimits = {
+/** Unless told otherwise. */
+export const LIMITS: BroadcasterLimits = {
   maxMessage: 16 * 1024 * MEBIBYTE,
   spoolSize: 10 * MEBIBYTE,
   maxSubscriptionsPerUrl: 100_000,

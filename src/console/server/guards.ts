@@ -53,7 +53,7 @@ export function ownHost(port: () => number): MiddlewareHandler {
 }
 
 /** Only pages of ours: those of other origins can ask nothing, and what changes something says whose page it is. */
-export function ownPages(): MiddlewareHandler {
+export function ownPagesAlone(): MiddlewareHandler {
   return async (c, next) => {
     const site = c.req.header('sec-fetch-site');
     const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none';

@@ -139,6 +139,11 @@ export class Broadcaster implements Endpoint, AsyncDisposable {
     return this.#subscriptions.size;
   }
 
+  /** WebSockets of subscribers that are open. */
+  get webSockets(): number {
+    return this.#sessions.size;
+  }
+
   /**
    * Says at /readyz that it is going, and goes on for as long as `drainTime` has it; then finishes what is being answered and
    * announced, and closes everything.
