@@ -55,6 +55,7 @@ const GROUPS: readonly Group[] = [
     names: ['peers', 'tell', 'shout', 'send', 'inbox', 'chat'],
     load: async () => (await import('./peers.ts')).addPeerCommands,
   },
+  { names: ['console'], load: async () => (await import('./console.ts')).addConsoleCommand },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctorCommand },
   { names: ['backup', 'restore'], load: async () => (await import('./backup.ts')).addBackupCommands },
   { names: ['topic-key'], load: async () => (await import('./topic-keys.ts')).addTopicKeyCommands },

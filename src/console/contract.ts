@@ -9,6 +9,8 @@
  * fresh link. The page behind that link, `/enter#TOKEN`, is the server's own; it posts the token to `/api/enter` and goes on
  * to `/`. `POST /api/leave` ends it in every browser: 204. Where there is nothing to say, answers are 204 without a body.
  *
+ * `equivalents.ts` beside this file says which command, and which program, does what a form does.
+ *
  * The page is served from `dist/console/page/`: `dist/console/` itself has the compiled server, which a build of the page
  * must not sweep away.
  */
@@ -48,6 +50,8 @@ export interface NodeView {
   readonly data: string;
   /** The file of its key, as its config has it. */
   readonly identity: string;
+  /** The secrets file that subscribers of its broadcaster need; null for none. */
+  readonly topicsAuth: string | null;
   readonly memory: { readonly rss: number; readonly heapUsed: number };
 }
 

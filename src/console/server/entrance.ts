@@ -1,14 +1,8 @@
 /** Who may come in: whoever shows a link that the secrets made, once; and from then on, their cookie. */
 
+import { SottoError } from '../../errors.ts';
 import { RateLimiter } from '../../transport/rate-limiter.ts';
-import {
-  type ConsoleSecrets,
-  findSecrets,
-  newSecret,
-  readSecrets,
-  secretsFileIn,
-  writeSecrets,
-} from './secrets-file.ts';
+import { type ConsoleSecrets, findSecrets, newSecret, secretsFileIn, writeSecrets } from './secrets-file.ts';
 import { newPass, openPass, type Pass, signPass } from './signed.ts';
 
 const MINUTE = 60_000;
@@ -93,7 +87,12 @@ export class Entrance {
  * @throws SottoError `key_file_missing`, `key_file_exposed`, `key_file_invalid`.
  */
 export async function makeLink(data: string): Promise<string> {
-  return linkOf(await readSecrets(secretsFileIn(data)), Date.now());
+  const secrets = await findSecrets(secretsFileIn(data));
+  if (secrets) return linkOf(secrets, Date.now());
+  throw new SottoError(
+    'key_file_missing',
+    `No console has run with the data folder ${data}; sotto up starts one.`,
+  );
 }
 
 /** Behind the `#`, which is sent nowhere: neither to logs nor to other pages. */

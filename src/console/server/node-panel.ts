@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import type { NodeConfig } from '../../node/config.ts';
 import { ownName } from '../../node/parts/peers.ts';
 import type { Traffic } from '../../node/traffic.ts';
 import { version } from '../../node/version.ts';
@@ -37,8 +38,15 @@ export function nodeView(node: ConsoleNode): NodeView {
     app: config.app ?? 'demo',
     data: config.data,
     identity: config.identity,
+    topicsAuth: topicsAuthOf(config),
     memory: { rss, heapUsed },
   };
+}
+
+function topicsAuthOf({ broadcaster }: NodeConfig): string | null {
+  if (broadcaster === false) return null;
+  const { auth = 'none', subscriberAuth = auth } = broadcaster;
+  return subscriberAuth === 'none' ? null : subscriberAuth;
 }
 
 function trafficPage(traffic: Traffic, { before, limit }: z.output<typeof Page>): TrafficPage {

@@ -38,20 +38,19 @@ export function newSecret(): Bytes {
   return primitives.randomBytes(SIZE);
 }
 
-/** @throws SottoError `key_file_missing`, `key_file_exposed` (others can read or write it), `key_file_invalid`. */
-export async function readSecrets(file: string): Promise<ConsoleSecrets> {
-  const { address, pages, links } = parse(file, decodeUtf8(await files.readPrivate(file)));
-  return { address, pages: decodeHex(pages), links: decodeHex(links) };
-}
-
-/** @returns null where there is no file yet. @throws as {@link readSecrets}. */
+/**
+ * Null where there is no file yet.
+ *
+ * @throws SottoError `key_file_exposed` (others can read or write it), `key_file_invalid`.
+ */
 export async function findSecrets(file: string): Promise<ConsoleSecrets | null> {
-  try {
-    return await readSecrets(file);
-  } catch (error) {
+  const content = await files.readPrivate(file).catch((error: unknown) => {
     if (codeOf(error) === 'key_file_missing') return null;
     throw error;
-  }
+  });
+  if (content === null) return null;
+  const { address, pages, links } = parse(file, decodeUtf8(content));
+  return { address, pages: decodeHex(pages), links: decodeHex(links) };
 }
 
 /** Mode 0600, whole or not at all. @throws SottoError `key_file_invalid`. */
