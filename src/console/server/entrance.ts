@@ -38,7 +38,7 @@ export class Entrance {
     this.#file = file;
     this.#secrets = secrets;
     this.#now = now;
-    this.#guesses = new RateLimiter(GUESSES.rate, GUESSES.burst, now);
+    this.#guesses = new RateLimiter(GUESSES.rate, GUESSES.burst);
   }
 
   /** A fresh link, good once, for ten minutes. */
