@@ -66,7 +66,7 @@ export class Chat {
     const { route, protocol, sender: proven = null, remote = null, isSealed = false } = message;
     if (protocol !== 'peers') return false;
     const isToOne = route === MESSAGE_ROUTE;
-    if (!isToOne && !route.startsWith(routeOf(''))) return false;
+    if (!isToOne && !isChat(route)) return false;
     const { name, text } = said(bodyOf(message));
     const sender = senderOf({ sender: proven, remote, isSealed }, this.#peers());
     const { seal, id } = sender;
@@ -80,18 +80,24 @@ export class Chat {
     return true;
   }
 
-  /** @throws SottoError `invalid_route` for a name that no room can have. */
-  addRoom(name: string): void {
+  /**
+   * @param name as people call it, or its route.
+   * @returns its route.
+   * @throws SottoError `invalid_route` for a name that no room can have.
+   */
+  addRoom(name: string): string {
     const route = roomRoute(name);
-    if (route === null || !route.startsWith(routeOf(''))) {
+    if (route === null || !isChat(route)) {
       throw new SottoError(
         'invalid_route',
         `"${cleanLine(name)}" is no room; a room is a word, such as lobby.`,
       );
     }
     const [, oldest] = this.#rooms;
-    if (this.#rooms.size >= MAX_ROOMS && oldest !== undefined) this.#rooms.delete(oldest);
+    const isNew = !this.#rooms.has(roomName(route));
+    if (isNew && this.#rooms.size >= MAX_ROOMS && oldest !== undefined) this.#rooms.delete(oldest);
     this.#rooms.add(roomName(route));
+    return route;
   }
 
   /**
@@ -99,12 +105,12 @@ export class Chat {
    *
    * @throws SottoError `invalid_route`, `unavailable` while there are no peers, `frame_too_large`.
    */
-  say(room: string, text: string): void {
+  say(name: string, text: string): void {
     const peers = this.#running();
-    this.addRoom(room);
-    peers.broadcast(routeOf(room), { user: userOf(peers), text });
+    const route = this.addRoom(name);
+    peers.broadcast(route, { user: userOf(peers), text });
     const seal = peers.sealsBroadcasts ? 'group' : 'plain';
-    this.#write({ room, peer: null, from: peers.name, seal, text, isOwn: true });
+    this.#write({ room: roomName(route), peer: null, from: peers.name, seal, text, isOwn: true });
   }
 
   /**
@@ -147,8 +153,8 @@ export class Chat {
   }
 }
 
-function routeOf(room: string): string {
-  return `/chat/${room}`;
+function isChat(route: string): boolean {
+  return route.startsWith('/chat/');
 }
 
 function userOf({ name }: PeerNode): string {

@@ -115,7 +115,7 @@ export async function readConfig(path: string | undefined): Promise<NodeConfig> 
 }
 
 /** @throws SottoError `invalid_config`. */
-function parseConfigText(text: string, file: string): NodeConfig {
+export function parseConfigText(text: string, file: string): NodeConfig {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -9,7 +9,7 @@ import { problem } from './problem.ts';
 
 const MAX_BODY = 256 * 1024;
 /** Of one browser: questions a second, and at once. */
-const QUESTIONS = { rate: 50, burst: 300 };
+const QUESTIONS = { rate: 30, burst: 120 };
 
 const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': [

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { NodeConfig } from '../../node/config.ts';
-import { ownName } from '../../node/parts/peers.ts';
+import { loginName } from '../../node/login.ts';
 import type { Traffic } from '../../node/traffic.ts';
 import { version } from '../../node/version.ts';
 import type { BridgesView, NodeView, Series, TrafficPage } from '../contract.ts';
@@ -31,7 +31,7 @@ export function nodeView(node: ConsoleNode): NodeView {
     nodeVersion: process.version,
     platform: `${process.platform} ${process.arch}`,
     ...{ startedAt, parts, routes },
-    name: running.peers?.name ?? `${ownName()}@${hostname()}`,
+    name: running.peers?.name ?? `${loginName()}@${hostname()}`,
     publicKey: publicKey.toString(),
     fingerprint: publicKey.fingerprint,
     words: publicKey.words,
