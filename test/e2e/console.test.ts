@@ -189,14 +189,14 @@ describe('the console shows', () => {
     running.log.warn({ error: new Error('why') }, 'something is odd');
     const socket = createSocket('udp4');
     socket.send('garbage', Number(new URL(addressOf('request')).port), '127.0.0.1', () => socket.close());
-    await until(() => running.node.running.request?.counters.packet_too_short === 1);
+    await until(() => running.node.running.request?.counters.unsupported_cipher === 1);
     const { limits, counters, log } = await get<C.LimitsView>('/api/limits');
     const rate = limits.find(({ part, name }) => part === 'request' && name === 'rate');
     assert.deepEqual([rate?.value, rate?.unit], [5000, 'packets a second']);
     assert.ok(limits.some(({ part, name }) => part === 'sessions' && name === 'maxSessions'));
     assert.ok(
       counters.some(
-        ({ part, name, count }) => part === 'request' && name === 'packet_too_short' && count === 1,
+        ({ part, name, count }) => part === 'request' && name === 'unsupported_cipher' && count === 1,
       ),
     );
     assert.ok(!counters.some(({ name }) => name === 'received'));

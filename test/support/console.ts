@@ -126,15 +126,18 @@ export class Browser {
         ? { origin: this.#origin, 'x-sotto-console': '1', 'content-type': 'application/json' }
         : {}),
     };
+    const content = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const isWhole = content !== undefined && headers['transfer-encoding'] === undefined;
+    const length = isWhole ? { 'content-length': String(Buffer.byteLength(content)) } : {};
     const sent = Object.fromEntries(
-      Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== undefined),
+      Object.entries({ ...usual, ...length, ...headers }).filter(([, value]) => value !== undefined),
     );
     return new Promise((resolve, reject) => {
       // By hand: `fetch` would tidy up paths, and sends no foreign host.
       const { hostname, port } = new URL(this.#origin);
       const asking = request({ hostname, port, path, method, headers: sent, agent: false }, resolve);
       asking.on('error', reject);
-      asking.end(body === undefined || typeof body === 'string' ? body : JSON.stringify(body));
+      asking.end(content);
     });
   }
 }
