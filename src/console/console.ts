@@ -13,7 +13,7 @@ import { looking } from './server/looking.ts';
 import { PeerNews } from './server/peer-news.ts';
 import { TopicWatch } from './server/topic-watch.ts';
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 const MAX_CONNECTIONS = 128;
 const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 30_000;
@@ -37,7 +37,6 @@ export class Console implements AsyncDisposable {
    */
   static async start(node: ConsoleNode, options: ConsoleOptions): Promise<Console> {
     const place = localPlace(options.listen);
-    const desk = deskOf(node, options);
     const starting: { app: { fetch(request: Request): Response | Promise<Response> } | null } = { app: null };
     const server = createAdaptorServer({
       fetch: (request: Request) => starting.app?.fetch(request) ?? new Response(null, { status: 503 }),
@@ -49,6 +48,7 @@ export class Console implements AsyncDisposable {
     const address = `http://${place.host.includes(':') ? `[${place.host}]` : place.host}:${port}`;
     try {
       const entrance = await Entrance.open(node.config.data, address, options.now);
+      const desk = deskOf(node, options);
       starting.app = consoleApp(desk, entrance, () => port);
       return new Console(address, server, entrance, desk);
     } catch (error) {
@@ -134,7 +134,7 @@ function follow({ node, options, hub, watch, news }: Desk): (() => void)[] {
 /** @throws SottoError `invalid_url`. */
 function localPlace(listen: string): RoadUrl {
   const place = parseUrl(listen);
-  if (place.scheme === 'http' && LOOPBACK.test(place.host)) return place;
+  if (place.scheme === 'http' && LOOPBACK.has(place.host)) return place;
   const text = `The console listens on this machine alone, such as http://127.0.0.1:7300; not at ${listen}.`;
   throw new SottoError('invalid_url', `${text} From another machine: ssh -L 7300:127.0.0.1:7300 HOST.`);
 }

@@ -15,11 +15,13 @@
  * must not sweep away.
  */
 
+import type { BridgeStatus } from '../node/bridges/bridge.ts';
 import type { ChatLine } from '../node/chat.ts';
 import type { LogLine } from '../node/log-tail.ts';
 import type { PartName, PartStatus } from '../node/part.ts';
 import type { TrafficRecord, TrafficSecond } from '../node/traffic.ts';
 
+export type { BridgeStatus } from '../node/bridges/bridge.ts';
 export type { ChatLine } from '../node/chat.ts';
 export type { LogLine } from '../node/log-tail.ts';
 export type { PartName, PartState, PartStatus } from '../node/part.ts';
@@ -270,16 +272,7 @@ export interface ReloadView {
 
 /** `GET /api/bridges` */
 export interface BridgesView {
-  readonly bridges: readonly {
-    readonly name: string;
-    readonly from: string;
-    readonly to: string;
-    readonly carried: number;
-    readonly failed: number;
-    /** Dropped because it had come through here before. */
-    readonly loops: number;
-    readonly lastProblem: string;
-  }[];
+  readonly bridges: readonly BridgeStatus[];
 }
 
 /** What may have changed; the page fetches it again. */

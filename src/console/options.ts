@@ -4,7 +4,6 @@ import type { PublicKey } from '../keys/public-key.ts';
 import type { Chat } from '../node/chat.ts';
 import type { LogTail } from '../node/log-tail.ts';
 import type { Node } from '../node/node.ts';
-import type { BridgesView } from './contract.ts';
 
 /** As much of a node as the console looks at. */
 export type ConsoleNode = Pick<
@@ -39,8 +38,6 @@ export interface ConsoleOptions {
   readonly keys: KeyRing;
   /** The node's own log, which it also reads from. */
   readonly log: LogTail;
-  /** Default none. */
-  readonly bridges?: () => BridgesView['bridges'];
   /** The folder of the built page. Default the package's own. */
   readonly page?: string;
   /** ms since 1970, for tests. Default `Date.now`. */

@@ -18,11 +18,8 @@ export function looking(node: ConsoleNode, options: ConsoleOptions): () => reado
 }
 
 /** Short texts which are others when something is another. */
-function statesOf(
-  node: ConsoleNode,
-  { bridges, log }: ConsoleOptions,
-): readonly (readonly [Topic, string])[] {
-  const { broadcaster, lookup } = node.running;
+function statesOf(node: ConsoleNode, { log }: ConsoleOptions): readonly (readonly [Topic, string])[] {
+  const { broadcaster, lookup, bridges } = node.running;
   const counters = countersOf(node);
   const lines = log.lines.at(-1);
   const states: readonly (readonly [Topic, unknown])[] = [
@@ -30,7 +27,7 @@ function statesOf(
     ['deliveries', broadcaster?.deliveries?.counts.written],
     ['lookup', lookup?.status],
     ['limits', [counters, lines?.at, lines?.text]],
-    ['bridges', bridges?.()],
+    ['bridges', bridges?.status],
   ];
   return states.map(([topic, state]) => [topic, JSON.stringify(state) ?? ''] as const);
 }

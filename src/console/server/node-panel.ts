@@ -16,11 +16,13 @@ const Page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),
 });
 
-export const nodePanel: Panel = (app, { node, options }) => {
+export const nodePanel: Panel = (app, { node }) => {
   app.get('/api/node', (c) => c.json(nodeView(node)));
   app.get('/api/traffic', (c) => c.json(trafficPage(node.traffic, queryOf(c, Page))));
   app.get('/api/series', (c) => c.json({ seconds: node.traffic.seconds() } satisfies Series));
-  app.get('/api/bridges', (c) => c.json({ bridges: options.bridges?.() ?? [] } satisfies BridgesView));
+  app.get('/api/bridges', (c) =>
+    c.json({ bridges: node.running.bridges?.status ?? [] } satisfies BridgesView),
+  );
 };
 
 export function nodeView(node: ConsoleNode): NodeView {

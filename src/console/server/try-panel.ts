@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { decodeUtf8, encodeHex } from '../../bytes/text.ts';
-import { codeOf, messageOf, SottoError } from '../../errors.ts';
+import { codeOf, messageOf, SottoError, StatusError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { LookupClient } from '../../lookup/client.ts';
 import { reachable } from '../../node/reachable.ts';
@@ -21,8 +21,6 @@ import { statusOf } from './problem.ts';
 const TIMEOUT = 10_000;
 /** Characters of an answer that are shown. */
 const LONGEST = 100_000;
-/** What came to nothing on its way, not by what was asked. */
-const ON_THE_WAY = new Set(['timeout', 'unreachable', 'refused', 'closed', 'aborted', 'decrypt_failed']);
 
 const text = z.string().max(65_536);
 const as = z.enum(['node', 'anonymous']);
@@ -50,12 +48,12 @@ export async function tryOut(node: ConsoleNode, form: TryRequest): Promise<TryRe
   return { ...answer, duration: performance.now() - begun };
 }
 
-/** @throws what is no answer, but a question that cannot be asked. */
+/** @throws what says that the question cannot be asked so. */
 function failure(error: unknown): { readonly status: number; readonly value: string } {
-  const isAnswer =
-    error instanceof SottoError && (error.name === 'StatusError' || ON_THE_WAY.has(codeOf(error)));
-  if (!isAnswer) throw error;
-  return { status: statusOf(error), value: messageOf(error) };
+  const status = statusOf(error);
+  const isAnswer = error instanceof StatusError || (error instanceof SottoError && status >= 500);
+  if (!isAnswer || codeOf(error) === 'unavailable') throw error;
+  return { status, value: messageOf(error) };
 }
 
 function ask(node: ConsoleNode, form: TryRequest): Promise<unknown> {
