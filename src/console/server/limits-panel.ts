@@ -56,7 +56,7 @@ export const limitsPanel: Panel = (app, { node, options }) => {
   app.get('/api/limits', (c) => c.json(limitsView(node, options.log)));
 };
 
-export function limitsView(node: ConsoleNode, log: ConsoleOptions['log']): LimitsView {
+function limitsView(node: ConsoleNode, log: ConsoleOptions['log']): LimitsView {
   const counters = Object.entries(countersOf(node)).flatMap(([part, counts]) =>
     Object.entries(counts)
       .filter(([name]) => !ALL_WELL.test(name))

@@ -27,7 +27,7 @@ export const lookupPanel: Panel = (app, { node }) => {
   });
 };
 
-export function lookupView(server: LookupServer | null): LookupView {
+function lookupView(server: LookupServer | null): LookupView {
   if (!server) return { files: [], watches: 0, counters: {} };
   const { files, watches, counters } = server.status;
   return {

@@ -25,7 +25,7 @@ export const nodePanel: Panel = (app, { node }) => {
   );
 };
 
-export function nodeView(node: ConsoleNode): NodeView {
+function nodeView(node: ConsoleNode): NodeView {
   const { publicKey, config, running, startedAt, parts, routes } = node;
   const { rss, heapUsed } = process.memoryUsage();
   return {

@@ -27,10 +27,7 @@ export const peersPanel: Panel = (app, { node, news, hub }) => {
   });
 };
 
-export function peersView(
-  { running: { peers }, publicKey }: ConsoleNode,
-  events: PeersView['events'],
-): PeersView {
+function peersView({ running: { peers }, publicKey }: ConsoleNode, events: PeersView['events']): PeersView {
   const there = peers?.peers ?? [];
   const ids = new Set(there.map(idOf));
   return {

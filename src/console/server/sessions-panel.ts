@@ -29,7 +29,7 @@ export const sessionsPanel: Panel = (app, { node, hub }) => {
   });
 };
 
-export function sessionsView(server: SessionServer | null): SessionsView {
+function sessionsView(server: SessionServer | null): SessionsView {
   if (!server) return { sessions: [], counters: {} };
   return { sessions: server.sessions.slice(0, MOST_SHOWN).map(sessionView), counters: server.counters };
 }

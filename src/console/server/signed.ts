@@ -8,12 +8,12 @@ import { decodeHex, encodeHex, encodeUtf8 } from '../../bytes/text.ts';
 const LONGEST = 256;
 const MAC = /^[0-9a-f]{64}$/;
 
-export function sign(secret: Bytes, text: string): string {
+function sign(secret: Bytes, text: string): string {
   return `${text}.${encodeHex(primitives.hmacSha256(secret, encodeUtf8(text)))}`;
 }
 
 /** The text; null where it is not ours. */
-export function verify(secret: Bytes, signed: string): string | null {
+function verify(secret: Bytes, signed: string): string | null {
   const dot = signed.lastIndexOf('.');
   const [text, mac] = [signed.slice(0, Math.max(0, dot)), signed.slice(dot + 1)];
   if (signed.length > LONGEST || !MAC.test(mac)) return null;
