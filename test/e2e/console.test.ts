@@ -307,6 +307,16 @@ describe('topics', () => {
       next: null,
     });
     assert.ok(next === null || next > 0);
+    await running.node.reload({
+      ...config,
+      console: false,
+      broadcaster: { ...config.broadcaster, drainTime: 1 },
+    });
+    await until(async () => {
+      const reply = await tried({ ...ANONYMOUS, job: 'pubsub', topic: 'news/later', body: 'again' });
+      return /"notified": 1/.test(reply.value);
+    });
+    await events.until('topic', ({ message: { topic } }) => topic === 'news/later');
     await done('/api/topics/unwatch', { glob: 'news/*' });
     assert.deepEqual((await get<C.TopicsView>('/api/topics')).watched, []);
     await until(async () => (await get<C.TopicsView>('/api/topics')).webSockets === before.webSockets);

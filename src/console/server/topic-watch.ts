@@ -46,7 +46,11 @@ export class TopicWatch {
       if (this.#watched.has(glob)) return;
       if (this.#watched.size >= MOST)
         throw new SottoError('too_many_requests', `Only ${MOST} globs are listened to at a time.`);
-      this.#watched.set(glob, await this.#subscribe(glob));
+      try {
+        this.#watched.set(glob, await this.#subscribe(glob));
+      } finally {
+        if (this.#watched.size === 0) await this.#disconnect();
+      }
     });
   }
 
