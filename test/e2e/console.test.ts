@@ -23,6 +23,7 @@ import { promisify } from 'node:util';
 import type * as C from '../../src/console/contract.ts';
 import { equivalentsOf } from '../../src/console/equivalents.ts';
 import { createApp, Identity } from '../../src/index.ts';
+import type { PartialNodeConfig } from '../../src/node/config.ts';
 import { demoApp } from '../../src/node/demo.ts';
 import { PeerNode, type SealedPeer } from '../../src/peers/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
@@ -34,7 +35,8 @@ const udpPort = randomInt(20_000, 50_000);
 const folder = mkdtempSync(join(tmpdir(), 'sotto-console-'));
 const data = join(folder, 'data');
 const configFile = join(folder, 'sotto.config.json');
-const config = {
+/** As it is in force. */
+let config: PartialNodeConfig & { readonly peers: { readonly interfaces: string[] } } = {
   data,
   request: { listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'] },
   lookup: { port: 0 },
@@ -307,11 +309,8 @@ describe('topics', () => {
       next: null,
     });
     assert.ok(next === null || next > 0);
-    await running.node.reload({
-      ...config,
-      console: false,
-      broadcaster: { ...config.broadcaster, drainTime: 1 },
-    });
+    config = { ...config, broadcaster: { listen: 'http://127.0.0.1:0', drainTime: 1 } };
+    await running.node.reload({ ...config, console: false });
     await until(async () => {
       const reply = await tried({ ...ANONYMOUS, job: 'pubsub', topic: 'news/later', body: 'again' });
       return /"notified": 1/.test(reply.value);
@@ -468,7 +467,7 @@ test('the config: checked, put in force, written; what is wrong changes nothing'
   assert.equal(existsSync(configFile), false);
   const changed = {
     ...config,
-    sessions: { ...config.sessions, allow: [String(Identity.generate().publicKey)] },
+    sessions: { ...(config.sessions as object), allow: [String(Identity.generate().publicKey)] },
     console: false,
   };
   const { status, json } = await put(changed);
