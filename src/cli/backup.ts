@@ -7,8 +7,8 @@ import { restoreBackup } from '../node/backup/restore.ts';
 import { readPassphraseFile } from '../node/backup/sealed-archive.ts';
 import { sizeText } from '../node/doctor/size-text.ts';
 import { readPlan } from '../node/plan.ts';
+import { version } from '../node/version.ts';
 import { type OutputOptions, printFields, printJson, printLine } from './terminal.ts';
-import { version } from './version.ts';
 
 interface ArchiveOptions extends OutputOptions {
   readonly data?: string;

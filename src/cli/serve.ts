@@ -13,13 +13,13 @@ import { demoApp } from '../node/demo.ts';
 import type { Node, ReloadReport } from '../node/node.ts';
 import { serve } from '../node/serve.ts';
 import { stopOrReload, stopRequested } from '../node/stop.ts';
+import { version } from '../node/version.ts';
 import { assignedAddresses, isWorker, leaveParent, reportListening, startWorkers } from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
 import { ownIdentities } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
 import { type OutputOptions, printJson, printLine } from './terminal.ts';
 import { callLine, textOfUp, tryLines } from './up-text.ts';
-import { version } from './version.ts';
 
 interface RunOptions extends OutputOptions {
   readonly logLevel: LogLevel;
