@@ -1,0 +1,35 @@
+/** Text to take along. */
+
+import type { JSX } from 'preact';
+import { notify } from '../notices.ts';
+import { Icon } from './icon.tsx';
+
+export function CopyButton({ text, what }: { readonly text: string; readonly what: string }): JSX.Element {
+  return (
+    <button type="button" class="ghost small" aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={() => void copy(text)}>
+      <Icon name="copy" />
+    </button>
+  );
+}
+
+/** A line for a terminal, or code for an editor. */
+export function Snippet({ text, what }: { readonly text: string; readonly what: string }): JSX.Element {
+  return (
+    <div class="snippet">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what may be longer than its box has to be scrolled by keys */}
+      <pre tabIndex={0} aria-label={what} role="region">
+        <code>{text}</code>
+      </pre>
+      <CopyButton text={text} what={what} />
+    </div>
+  );
+}
+
+async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    notify('done', 'Copied.');
+  } catch {
+    notify('error', 'This browser does not let the page copy; select the text and copy it by hand.');
+  }
+}
