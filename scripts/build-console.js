@@ -1,5 +1,5 @@
-// Builds the console's page, src/console/web/, into dist/console/: all that it needs is in there, nothing is fetched
-// from elsewhere. `node scripts/build-console.js FOLDER` builds FOLDER/dist/console.
+// Builds the console's page, src/console/web/, into dist/console/page/: all that it needs is in there, nothing is fetched
+// from elsewhere. `node scripts/build-console.js FOLDER` builds FOLDER/dist/console/page.
 
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,7 +14,7 @@ export async function buildConsole(target = root) {
     logLevel: 'warn',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
-      outDir: join(target, 'dist', 'console'),
+      outDir: join(target, 'dist', 'console', 'page'),
       emptyOutDir: true,
       target: 'es2024',
       // The policy of the page forbids scripts and styles that are not files of their own.

@@ -1,11 +1,13 @@
 // Builds dist/ for publishing: JavaScript and declarations by tsc, and a package.json of its own whose `imports` lead
 // to what was built, while those of the root lead to the sources (docs/decisions/0004-imports-and-dist.md).
-// `node scripts/build.js FOLDER` builds FOLDER/dist, for tests that run beside others.
+// The console's page is built along. `node scripts/build.js FOLDER` builds FOLDER/dist without it, for tests that run
+// beside others.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildConsole } from './build-console.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = process.argv[2] ?? root;
@@ -14,7 +16,10 @@ const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 if (existsSync(compiler)) {
   await build();
   await buildForPages();
-  if (target === root) linkCommand();
+  if (target === root) {
+    linkCommand();
+    await buildConsole();
+  }
 } else {
   console.log('build: typescript is not installed (production install); the sources run as they are');
 }

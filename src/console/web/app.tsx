@@ -20,9 +20,9 @@ export function App(): JSX.Element {
   if (useStore(lockedOut)) return <LockedOut />;
   return (
     <div class="frame">
-      <a class="skip" href="#content" onClick={skipToContent}>
+      <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header class="bar">
         <a class="brand" href={linkTo('')}>
           <Mark />
@@ -87,23 +87,24 @@ function ConnectionMark(): JSX.Element {
 function ThemeButton(): JSX.Element {
   const other = useStore(theme) === 'dark' ? 'light' : 'dark';
   return (
-    <button type="button" class="ghost" aria-label={`Make it ${other}`} title={`Make it ${other}`} onClick={toggleTheme}>
+    <button
+      type="button"
+      class="ghost"
+      aria-label={`Make it ${other}`}
+      title={`Make it ${other}`}
+      onClick={toggleTheme}
+    >
       <Icon name={other === 'dark' ? 'moon' : 'sun'} />
     </button>
   );
-}
-
-/** The hash is where one is in the page, so the link may not change it. */
-function skipToContent(event: Event): void {
-  event.preventDefault();
-  document.getElementById('content')?.focus();
 }
 
 /** `/` goes to the filter of the panel that is open. */
 function useShortcuts(): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
-      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
+        return;
       const filter = document.querySelector<HTMLElement>('[data-filter] input, input[data-filter]');
       if (!filter) return;
       event.preventDefault();

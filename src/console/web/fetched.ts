@@ -78,9 +78,7 @@ class Fetching<T> {
 }
 
 function stateAfter<T>(outcome: Outcome<T>, previous: T | null): Omit<Fetched<T>, 'reload'> {
-  return outcome.ok
-    ? { value: outcome.value, problem: null }
-    : { value: previous, problem: outcome.problem };
+  return outcome.ok ? { value: outcome.value, problem: null } : { value: previous, problem: outcome.problem };
 }
 
 /** Does what somebody asked for, and says how it went. */

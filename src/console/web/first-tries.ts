@@ -16,22 +16,50 @@ const EXAMPLES: Readonly<Record<string, string>> = { thing: 'drill' };
 
 export function firstTries(node: NodeView): readonly FirstTry[] {
   const route = exampleRoute(node.routes);
-  const url = addressOf(node, 'request', /^udp:/) ?? addressOf(node, 'request', /./) ?? 'udp://127.0.0.1:7878';
+  const url = addressOf(node, 'request') ?? 'udp://127.0.0.1:7878';
   const tries: FirstTry[] = [
-    asked('Ask a question, sealed in one packet each way.', { as: 'anonymous', job: 'request', url, route, body: '' }),
+    asked('Ask a question, sealed in one packet each way.', {
+      as: 'anonymous',
+      job: 'request',
+      url,
+      route,
+      body: '',
+    }),
   ];
-  const session = addressOf(node, 'sessions', /./);
+  const session = addressOf(node, 'sessions');
   if (session !== null) {
-    tries.push(asked('Ask by a session, which can also push.', { as: 'anonymous', job: 'session', url: session, route, body: '' }));
+    tries.push(
+      asked('Ask by a session, which can also push.', {
+        as: 'anonymous',
+        job: 'session',
+        url: session,
+        route,
+        body: '',
+      }),
+    );
   }
   if (isUp(node, 'lookup')) {
     tries.push(asked('Look a row up in a file.', { as: 'anonymous', job: 'lookup', query: 'drill' }));
   }
   if (isUp(node, 'broadcaster')) {
-    tries.push(asked('Tell everybody who has subscribed.', { as: 'node', job: 'pubsub', topic: 'orders/new', body: 'number 7' }));
+    tries.push(
+      asked('Tell everybody who has subscribed.', {
+        as: 'node',
+        job: 'pubsub',
+        topic: 'orders/new',
+        body: 'number 7',
+      }),
+    );
   }
   if (isUp(node, 'peers')) {
-    tries.push(asked('Greet everybody on the LAN.', { as: 'node', job: 'broadcast', route: '/hello', body: 'cake in the kitchen' }));
+    tries.push(
+      asked('Greet everybody on the LAN.', {
+        as: 'node',
+        job: 'broadcast',
+        route: '/hello',
+        body: 'cake in the kitchen',
+      }),
+    );
   }
   return tries.slice(0, 3);
 }
@@ -42,10 +70,10 @@ export function exampleRoute(routes: readonly string[]): string {
   return route.replaceAll(/:(\w+)/g, (_whole, name: string) => EXAMPLES[name] ?? name);
 }
 
-/** The first address of a part that looks so. */
-export function addressOf(node: NodeView, part: PartName, pattern: RegExp): string | null {
-  const status = node.parts.find(({ name }) => name === part);
-  return status?.addresses.find((address) => pattern.test(address)) ?? null;
+/** The first address of a part; of this transport, if one is named. */
+export function addressOf(node: NodeView, part: PartName, transport: string | null = null): string | null {
+  const addresses = node.parts.find(({ name }) => name === part)?.addresses ?? [];
+  return addresses.find((address) => transport === null || address.startsWith(`${transport}:`)) ?? null;
 }
 
 export function tryLink(request: TryRequest): string {

@@ -9,7 +9,9 @@ export function LockedOut(): JSX.Element {
     <main class="door">
       <Mark />
       <h1>The console is locked</h1>
-      <p>This browser has not been let in, or no longer is. Only who can read the node’s files gets a link.</p>
+      <p>
+        This browser has not been let in, or no longer is. Only who can read the node’s files gets a link.
+      </p>
       <p>On the machine of the node, this prints a fresh link that works once:</p>
       <Snippet text="sotto console" what="Command for a fresh link" />
     </main>

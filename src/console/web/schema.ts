@@ -42,7 +42,8 @@ function fieldOf(path: string, node: SchemaNode): ConfigField {
 
 function typeOf(node: SchemaNode): string {
   const choices = node.anyOf ?? node.oneOf;
-  if (Array.isArray(choices)) return [...new Set(choices.map((choice) => typeOf(nodeOf(choice))))].join(' or ');
+  if (Array.isArray(choices))
+    return [...new Set(choices.map((choice) => typeOf(nodeOf(choice))))].join(' or ');
   if (Array.isArray(node.enum)) return node.enum.map((value) => JSON.stringify(value)).join(' or ');
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.type === 'array') return `list of ${typeOf(nodeOf(node.items))}`;

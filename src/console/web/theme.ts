@@ -23,19 +23,24 @@ export function toggleTheme(): void {
   set(next);
 }
 
-/** A colour of the style sheet, for what is drawn on a canvas. */
-export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/** A colour of the style sheet as it is now, for what is drawn on a canvas. @param opacity 0 to 1. */
+export function colour(name: string, opacity = 1): string {
+  const probe = document.createElement('i');
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const [red = 0, green = 0, blue = 0] = getComputedStyle(probe).color.match(/\d+/g) ?? [];
+  probe.remove();
+  return `rgb(${red} ${green} ${blue} / ${opacity})`;
 }
 
 function set(next: Theme): void {
   // First the document, since whoever listens asks it for colours.
-  document.documentElement.dataset['theme'] = next;
+  document.documentElement.dataset.theme = next;
   theme.set(next);
 }
 
 function apply(): void {
-  document.documentElement.dataset['theme'] = theme.value;
+  document.documentElement.dataset.theme = theme.value;
 }
 
 function chosen(): Theme | null {

@@ -89,6 +89,5 @@ export function requestOf(fields: TryFields): TryRequest {
 /** Where this job listens on this node, by the transport that is wanted if there is one. */
 export function defaultUrl(node: NodeView, job: TryJob, transport: string | null = null): string {
   const part = job === 'session' ? 'sessions' : 'request';
-  const wanted = transport === null ? null : addressOf(node, part, new RegExp(`^${RegExp.escape(transport)}:`));
-  return wanted ?? addressOf(node, part, /./) ?? '';
+  return addressOf(node, part, transport) ?? addressOf(node, part) ?? '';
 }

@@ -7,7 +7,13 @@ import { Icon } from './icon.tsx';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'quiet' | 'accent';
 
-export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }): JSX.Element {
+export function Badge({
+  tone,
+  children,
+}: {
+  readonly tone: Tone;
+  readonly children: ComponentChildren;
+}): JSX.Element {
   return <span class={`badge ${tone}`}>{children}</span>;
 }
 

@@ -79,7 +79,7 @@ function optionsOf(lines: readonly Line[], unit: (value: number) => string, widt
       ...lines.map((line) => ({
         label: line.title,
         stroke: colour(line.colour),
-        fill: `${colour(line.colour)}1a`,
+        fill: colour(line.colour, 0.1),
         width: 1.75,
         points: { show: false },
       })),

@@ -6,7 +6,13 @@ import { Icon } from './icon.tsx';
 
 export function CopyButton({ text, what }: { readonly text: string; readonly what: string }): JSX.Element {
   return (
-    <button type="button" class="ghost small" aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={() => void copy(text)}>
+    <button
+      type="button"
+      class="ghost small"
+      aria-label={`Copy ${what}`}
+      title={`Copy ${what}`}
+      onClick={() => void copy(text)}
+    >
       <Icon name="copy" />
     </button>
   );
@@ -17,9 +23,9 @@ export function Snippet({ text, what }: { readonly text: string; readonly what: 
   return (
     <div class="snippet">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what may be longer than its box has to be scrolled by keys */}
-      <pre tabIndex={0} aria-label={what} role="region">
-        <code>{text}</code>
-      </pre>
+      <section tabIndex={0} aria-label={what}>
+        <pre>{text}</pre>
+      </section>
       <CopyButton text={text} what={what} />
     </div>
   );

@@ -4,7 +4,11 @@ import type { JSX } from 'preact';
 import { count } from '../format.ts';
 import { Card } from './card.tsx';
 
-export function Counters({ counters }: { readonly counters: Readonly<Record<string, number>> }): JSX.Element | null {
+export function Counters({
+  counters,
+}: {
+  readonly counters: Readonly<Record<string, number>>;
+}): JSX.Element | null {
   const entries = Object.entries(counters);
   if (entries.length === 0) return null;
   return (

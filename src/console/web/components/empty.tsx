@@ -21,7 +21,13 @@ export function Empty({ icon, title, children }: EmptyProps): JSX.Element {
   );
 }
 
-export function Trouble({ problem, onRetry }: { readonly problem: Problem; readonly onRetry?: () => void }): JSX.Element {
+export function Trouble({
+  problem,
+  onRetry,
+}: {
+  readonly problem: Problem;
+  readonly onRetry?: () => void;
+}): JSX.Element {
   return (
     <div class="trouble" role="alert">
       <Icon name="warning" />

@@ -76,7 +76,12 @@ export function SelectField({ label, hint, value, onChange, options }: SelectFie
   const id = useId();
   return (
     <Labelled id={id} label={label} hint={hint}>
-      <select id={id} value={value} aria-describedby={hint && `${id}-hint`} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select
+        id={id}
+        value={value}
+        aria-describedby={hint && `${id}-hint`}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      >
         {options.map(([option, title]) => (
           <option key={option} value={option}>
             {title}
@@ -124,7 +129,15 @@ function Labelled({ id, label, hint, children }: LabelledProps): JSX.Element {
 }
 
 /** A form that is sent by its button and by Enter, never by leaving the page. */
-export function Form({ onSubmit, children, label }: { readonly onSubmit: () => void; readonly children: ComponentChildren; readonly label: string }): JSX.Element {
+export function Form({
+  onSubmit,
+  children,
+  label,
+}: {
+  readonly onSubmit: () => void;
+  readonly children: ComponentChildren;
+  readonly label: string;
+}): JSX.Element {
   return (
     <form
       aria-label={label}

@@ -25,7 +25,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty }: TableProps<
   if (rows.length === 0) return <>{empty}</>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what may be wider than its box has to be scrolled by keys
-    <div class="table" role="region" aria-label={caption} tabIndex={0}>
+    <section class="table" aria-label={caption} tabIndex={0}>
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>
@@ -49,7 +49,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty }: TableProps<
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -7,7 +7,7 @@ import { Card } from '../components/card.tsx';
 import { Chart } from '../components/chart.tsx';
 import { Table } from '../components/table.tsx';
 import { bytes, count, milliseconds } from '../format.ts';
-import { type JobName, linesOf, type Measure, sumOf, summaryOf, type Window, windowOf } from '../samples.ts';
+import { type JobName, linesOf, type Measure, summaryOf, sumOf, type Window, windowOf } from '../samples.ts';
 import { useStore } from '../store.ts';
 import { seconds } from '../traffic.ts';
 
@@ -17,7 +17,11 @@ const SPANS = [
   { seconds: 900, title: '15 min' },
 ] as const;
 
-const CHARTS: readonly { readonly title: string; readonly measure: Measure; readonly unit: (value: number) => string }[] = [
+const CHARTS: readonly {
+  readonly title: string;
+  readonly measure: Measure;
+  readonly unit: (value: number) => string;
+}[] = [
   { title: 'Messages a second', measure: 'handled', unit: short },
   { title: 'Failures a second', measure: 'failed', unit: short },
   { title: 'Slowest handler', measure: 'slowest', unit: shortTime },
@@ -33,7 +37,16 @@ export function Charts(): JSX.Element {
       <div class="charts">
         {CHARTS.map(({ title, measure, unit }) => {
           const lines = linesOf(shown, measure);
-          return <Chart key={title} title={title} summary={summaryOf(lines, unit)} times={shown.times} lines={lines} unit={unit} />;
+          return (
+            <Chart
+              key={title}
+              title={title}
+              summary={summaryOf(lines, unit)}
+              times={shown.times}
+              lines={lines}
+              unit={unit}
+            />
+          );
         })}
       </div>
       <details>
@@ -44,7 +57,13 @@ export function Charts(): JSX.Element {
   );
 }
 
-function Spans({ chosen, onChoose }: { readonly chosen: number; readonly onChoose: (span: number) => void }): JSX.Element {
+function Spans({
+  chosen,
+  onChoose,
+}: {
+  readonly chosen: number;
+  readonly onChoose: (span: number) => void;
+}): JSX.Element {
   return (
     <fieldset class="segments">
       <legend class="unseen">How far back</legend>
@@ -59,7 +78,8 @@ function Spans({ chosen, onChoose }: { readonly chosen: number; readonly onChoos
 }
 
 function Legend({ jobs }: { readonly jobs: readonly JobName[] }): JSX.Element {
-  if (jobs.length === 0) return <p class="hint">Nothing has come in this time. Lines appear with the first message.</p>;
+  if (jobs.length === 0)
+    return <p class="hint">Nothing has come in this time. Lines appear with the first message.</p>;
   return (
     <ul class="legend" aria-label="Jobs">
       {jobs.map((job) => (

@@ -19,12 +19,20 @@ export function Chat(): JSX.Element {
   const peers = useFetched(fetchPeers, ['peers']);
   return (
     <Loaded of={chat}>
-      {(view) => <Conversation view={view} peers={(peers.value?.peers ?? []).filter(({ id }) => id !== null)} />}
+      {(view) => (
+        <Conversation view={view} peers={(peers.value?.peers ?? []).filter(({ id }) => id !== null)} />
+      )}
     </Loaded>
   );
 }
 
-function Conversation({ view, peers }: { readonly view: ChatView; readonly peers: readonly PeerView[] }): JSX.Element {
+function Conversation({
+  view,
+  peers,
+}: {
+  readonly view: ChatView;
+  readonly peers: readonly PeerView[];
+}): JSX.Element {
   const lines = useLines(view.lines);
   const target = targetOf(useStore(place).query, view.rooms);
   const here = lines.filter((line) => isOf(line, target));
@@ -35,7 +43,11 @@ function Conversation({ view, peers }: { readonly view: ChatView; readonly peers
       <aside aria-label="Rooms and people">
         <h2>Rooms</h2>
         <Places
-          places={view.rooms.map((room) => ({ title: room, href: linkTo('chat', { room }), isHere: 'room' in target && target.room === room }))}
+          places={view.rooms.map((room) => ({
+            title: room,
+            href: linkTo('chat', { room }),
+            isHere: 'room' in target && target.room === room,
+          }))}
         />
         <NewRoom />
         <h2>One alone</h2>
@@ -43,14 +55,20 @@ function Conversation({ view, peers }: { readonly view: ChatView; readonly peers
           <p class="hint">Nobody is there yet.</p>
         ) : (
           <Places
-            places={[...titles].map(([peer, name]) => ({ title: name, href: linkTo('chat', { peer }), isHere: 'peer' in target && target.peer === peer }))}
+            places={[...titles].map(([peer, name]) => ({
+              title: name,
+              href: linkTo('chat', { peer }),
+              isHere: 'peer' in target && target.peer === peer,
+            }))}
           />
         )}
       </aside>
       <section class="chat-room" aria-label={title}>
         <header class="row">
           <h2>{title}</h2>
-          <span class="hint">{'room' in target ? 'everybody on the LAN who is in this room' : 'sealed, for nobody else'}</span>
+          <span class="hint">
+            {'room' in target ? 'everybody on the LAN who is in this room' : 'sealed, for nobody else'}
+          </span>
         </header>
         <Lines lines={here} />
         <Say key={title} target={target} title={title} />
@@ -128,7 +146,7 @@ function NewRoom(): JSX.Element {
 }
 
 function Lines({ lines }: { readonly lines: readonly ChatLine[] }): JSX.Element {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const last = lines.at(-1)?.id;
   useLayoutEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
@@ -142,18 +160,18 @@ function Lines({ lines }: { readonly lines: readonly ChatLine[] }): JSX.Element 
   }
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what was said is scrolled by keys
-    <ol class="lines" role="log" aria-label="What was said" tabIndex={0} ref={list}>
+    <div class="lines" role="log" aria-label="What was said" tabIndex={0} ref={list}>
       {lines.map(({ id, at, from, isOwn, seal, text }) => (
-        <li key={id} class={isOwn ? 'own' : undefined}>
+        <div key={id} class={isOwn ? 'line own' : 'line'}>
           <p class="line-head">
             <strong>{isOwn ? 'you' : from}</strong>
             <time>{time(at)}</time>
             <Seal kind={seal} />
           </p>
           <p class="line-text">{text}</p>
-        </li>
+        </div>
       ))}
-    </ol>
+    </div>
   );
 }
 

@@ -49,12 +49,22 @@ function whoText({ sender, remote }: TrafficRecord, who: Acquaintance | null): s
   return sender ? shortFingerprint(sender.fingerprint) : (remote ?? 'nobody proven');
 }
 
-function Details({ id, record, who }: { readonly id: string; readonly record: TrafficRecord; readonly who: Acquaintance | null }): JSX.Element {
+function Details({
+  id,
+  record,
+  who,
+}: {
+  readonly id: string;
+  readonly record: TrafficRecord;
+  readonly who: Acquaintance | null;
+}): JSX.Element {
   const { sender } = record;
   return (
     <div class="details" id={id}>
       <dl class="pairs">
-        <Pair name="When">{day(record.at)}, {time(record.at)}</Pair>
+        <Pair name="When">
+          {day(record.at)}, {time(record.at)}
+        </Pair>
         <Pair name="Way">
           {record.job} over {record.transport}
           {record.remote && `, from ${record.remote}`}
@@ -98,7 +108,13 @@ const PROOFS: Readonly<Record<TrafficRecord['proof'], string>> = {
   none: 'nobody has proved anything',
 };
 
-function Pair({ name, children }: { readonly name: string; readonly children: ComponentChildren }): JSX.Element {
+function Pair({
+  name,
+  children,
+}: {
+  readonly name: string;
+  readonly children: ComponentChildren;
+}): JSX.Element {
   return (
     <div>
       <dt>{name}</dt>

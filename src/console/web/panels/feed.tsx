@@ -32,7 +32,10 @@ export function Feed(): JSX.Element {
   return (
     <>
       <Filters filter={filter} />
-      <Card title={plural(found.length, 'message')} actions={<PauseButton isPaused={isPaused} waiting={waiting} onToggle={toggle} />}>
+      <Card
+        title={plural(found.length, 'message')}
+        actions={<PauseButton isPaused={isPaused} waiting={waiting} onToggle={toggle} />}
+      >
         {rows.length === 0 ? (
           <Nothing isFiltered={all.length > 0} />
         ) : (
@@ -53,7 +56,11 @@ export function Feed(): JSX.Element {
                 />
               ))}
             </ul>
-            <More hidden={found.length - rows.length} oldest={all.at(-1)} onShow={() => setMost(most + STEP)} />
+            <More
+              hidden={found.length - rows.length}
+              oldest={all.at(-1)}
+              onShow={() => setMost(most + STEP)}
+            />
           </>
         )}
       </Card>

@@ -58,10 +58,11 @@ export function KeyInput({ file, value, onChange, onChosen }: KeyInputProps): JS
         onKeyDown={press}
         onBlur={() => setOpen(false)}
       />
-      <ul id={`${id}-keys`} role="listbox" aria-label="Keys" hidden={!shown}>
+      {/* biome-ignore-start lint/a11y/useSemanticElements: a <select> cannot hang below an input */}
+      <div id={`${id}-keys`} role="listbox" aria-label="Keys" hidden={!shown} tabIndex={-1}>
         {shown &&
           keys.map((key, index) => (
-            <li
+            <div
               key={key}
               id={`${id}-${index}`}
               role="option"
@@ -74,9 +75,10 @@ export function KeyInput({ file, value, onChange, onChosen }: KeyInputProps): JS
               }}
             >
               {key}
-            </li>
+            </div>
           ))}
-      </ul>
+      </div>
+      {/* biome-ignore-end lint/a11y/useSemanticElements: see above */}
     </div>
   );
 }

@@ -96,19 +96,33 @@ function NewKey({ onMade }: { readonly onMade: () => void }): JSX.Element {
     <Card title="Make a key">
       <Form label="Make a key" onSubmit={() => void make()}>
         <div class="inline">
-          <TextField label="For whom, or what" placeholder="sensor-1" isRequired value={name} onChange={setName} />
+          <TextField
+            label="For whom, or what"
+            placeholder="sensor-1"
+            isRequired
+            value={name}
+            onChange={setName}
+          />
           <button type="submit" class="primary" disabled={isBusy}>
             <Icon name="plus" />
             Make it
           </button>
         </div>
-        <p class="hint">It is written beside the node’s own, readable by its user alone. This page never sees private keys.</p>
+        <p class="hint">
+          It is written beside the node’s own, readable by its user alone. This page never sees private keys.
+        </p>
       </Form>
     </Card>
   );
 }
 
-function QrDialog({ value, onClose }: { readonly value: KeyView; readonly onClose: () => void }): JSX.Element {
+function QrDialog({
+  value,
+  onClose,
+}: {
+  readonly value: KeyView;
+  readonly onClose: () => void;
+}): JSX.Element {
   return (
     <Dialog title={`Public key of ${value.name}`} onClose={onClose}>
       <QrCode modules={value.qr} label={`QR code of the public key of ${value.name}`} />
@@ -121,7 +135,13 @@ function QrDialog({ value, onClose }: { readonly value: KeyView; readonly onClos
   );
 }
 
-function RotateDialog({ onClose, onDone }: { readonly onClose: () => void; readonly onDone: () => void }): JSX.Element {
+function RotateDialog({
+  onClose,
+  onDone,
+}: {
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}): JSX.Element {
   const [days, setDays] = useState('30');
   const { isBusy, run } = useAction();
   const node = useFetched<NodeView>(fetchNode, ['node']);

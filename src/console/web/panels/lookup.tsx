@@ -62,7 +62,8 @@ function Query({ files }: { readonly files: readonly LookupFile[] }): JSX.Elemen
         </div>
       </Form>
       <div class="answer" aria-live="polite">
-        {outcome && (outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />)}
+        {outcome &&
+          (outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />)}
       </div>
       {outcome && <p class="hint">Asked anew whenever a file changes.</p>}
     </Card>
@@ -94,7 +95,12 @@ function useQuery(): Querying {
   return { outcome, isBusy, run };
 }
 
-const STATE_TONES: Readonly<Record<string, Tone>> = { ready: 'good', failed: 'bad', stale: 'warn', missing: 'bad' };
+const STATE_TONES: Readonly<Record<string, Tone>> = {
+  ready: 'good',
+  failed: 'bad',
+  stale: 'warn',
+  missing: 'bad',
+};
 
 function Files({ view: { files } }: { readonly view: LookupView }): JSX.Element {
   return (
@@ -106,7 +112,8 @@ function Files({ view: { files } }: { readonly view: LookupView }): JSX.Element 
         empty={
           <Empty icon="lookup" title="No file is answered from.">
             <p>
-              Name one in the <a href="#/settings">settings</a>, or try <code>sotto lookup serve stock.csv:name</code>.
+              Name one in the <a href="#/settings">settings</a>, or try{' '}
+              <code>sotto lookup serve stock.csv:name</code>.
             </p>
           </Empty>
         }
@@ -120,7 +127,10 @@ function Files({ view: { files } }: { readonly view: LookupView }): JSX.Element 
               </>
             ),
           },
-          { title: 'State', cell: ({ state }) => <Badge tone={STATE_TONES[state] ?? 'quiet'}>{state}</Badge> },
+          {
+            title: 'State',
+            cell: ({ state }) => <Badge tone={STATE_TONES[state] ?? 'quiet'}>{state}</Badge>,
+          },
           { title: 'Rows', isNumber: true, cell: ({ rows }) => count(rows) },
           { title: 'Size', isNumber: true, isExtra: true, cell: (file) => bytes(file.bytes) },
           {

@@ -10,8 +10,8 @@ import { Card } from '../components/card.tsx';
 import { CopyButton, Snippet } from '../components/copy.tsx';
 import { Loaded } from '../components/empty.tsx';
 import { Words } from '../components/words.tsx';
-import { firstTries } from '../first-tries.ts';
 import { useFetched } from '../fetched.ts';
+import { firstTries } from '../first-tries.ts';
 import { age, bytes, plural, shortKey } from '../format.ts';
 import { linkTo } from '../location.ts';
 import { Charts } from './charts.tsx';
@@ -54,15 +54,31 @@ function Who({ node }: { readonly node: NodeView }): JSX.Element {
       </div>
       <dl class="facts">
         <Fact name="Up for" value={age(Date.now() - node.startedAt)} />
-        <Fact name="Memory" value={bytes(node.memory.rss)} more={`${bytes(node.memory.heapUsed)} in objects`} />
+        <Fact
+          name="Memory"
+          value={bytes(node.memory.rss)}
+          more={`${bytes(node.memory.heapUsed)} in objects`}
+        />
         <Fact name="App" value={node.app} more={plural(node.routes.length, 'route')} />
-        <Fact name="Sotto" value={node.version} more={`Node ${node.nodeVersion.replace(/^v/, '')}, ${node.platform}`} />
+        <Fact
+          name="Sotto"
+          value={node.version}
+          more={`Node ${node.nodeVersion.replace(/^v/, '')}, ${node.platform}`}
+        />
       </dl>
     </section>
   );
 }
 
-function Fact({ name, value, more }: { readonly name: string; readonly value: string; readonly more?: string }): JSX.Element {
+function Fact({
+  name,
+  value,
+  more,
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly more?: string;
+}): JSX.Element {
   return (
     <div>
       <dt>{name}</dt>

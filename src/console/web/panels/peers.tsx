@@ -121,8 +121,8 @@ function Neighbour({ peer, self, action }: NeighbourProps): JSX.Element {
       </div>
       {replaces !== null && (
         <p class="why">
-          Another key was known under this name ({shortFingerprint(replaces)}). Ask its owner by another way: a new
-          machine, or somebody who pretends?
+          Another key was known under this name ({shortFingerprint(replaces)}). Ask its owner by another way:
+          a new machine, or somebody who pretends?
         </p>
       )}
       {id !== null && <Words words={words} label={`The words of ${name}`} />}
@@ -134,7 +134,11 @@ function Neighbour({ peer, self, action }: NeighbourProps): JSX.Element {
             Chat
           </a>
           {!isTrusted && (
-            <button type="button" aria-label={`Compare words with ${name}`} onClick={() => setVerifying(true)}>
+            <button
+              type="button"
+              aria-label={`Compare words with ${name}`}
+              onClick={() => setVerifying(true)}
+            >
               <Icon name="check" />
               Compare words
             </button>
@@ -162,7 +166,13 @@ function Mark({ peer: { id, isTrusted, isVerified } }: { readonly peer: PeerView
   return isVerified ? <Badge tone="accent">key proved</Badge> : <Badge tone="quiet">only claimed</Badge>;
 }
 
-function Known({ known, action }: { readonly known: readonly KnownPeer[]; readonly action: Action }): JSX.Element | null {
+function Known({
+  known,
+  action,
+}: {
+  readonly known: readonly KnownPeer[];
+  readonly action: Action;
+}): JSX.Element | null {
   if (known.length === 0) return null;
   return (
     <Card title="Met before">

@@ -92,7 +92,13 @@ function SessionTable({ sessions, action, onPush }: SessionTableProps): JSX.Elem
   );
 }
 
-function PushDialog({ session, onClose }: { readonly session: SessionView; readonly onClose: () => void }): JSX.Element {
+function PushDialog({
+  session,
+  onClose,
+}: {
+  readonly session: SessionView;
+  readonly onClose: () => void;
+}): JSX.Element {
   const [route, setRoute] = useState('/note');
   const [body, setBody] = useState('');
   const { isBusy, run } = useAction();
@@ -100,10 +106,18 @@ function PushDialog({ session, onClose }: { readonly session: SessionView; reado
     if (await run(() => pushToSession(session.id, route, body), 'Pushed.')) onClose();
   };
   return (
-    <Dialog title={`Push to ${session.key === null ? session.remote : shortKey(session.key)}`} onClose={onClose}>
+    <Dialog
+      title={`Push to ${session.key === null ? session.remote : shortKey(session.key)}`}
+      onClose={onClose}
+    >
       <Form label="Push" onSubmit={() => void push()}>
         <TextField label="Route" isRequired isCode value={route} onChange={setRoute} />
-        <AreaField label="Body" hint="JSON where it is JSON, else text; empty for none." value={body} onChange={setBody} />
+        <AreaField
+          label="Body"
+          hint="JSON where it is JSON, else text; empty for none."
+          value={body}
+          onChange={setBody}
+        />
         <button type="submit" class="primary" disabled={isBusy}>
           <Icon name="send" />
           Push

@@ -27,7 +27,13 @@ export function Settings(): JSX.Element {
   );
 }
 
-function Editor({ config, onSaved }: { readonly config: ConfigView; readonly onSaved: () => void }): JSX.Element {
+function Editor({
+  config,
+  onSaved,
+}: {
+  readonly config: ConfigView;
+  readonly onSaved: () => void;
+}): JSX.Element {
   const [text, setText] = useState(config.text);
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome<ReloadView> | null>(null);
@@ -41,7 +47,13 @@ function Editor({ config, onSaved }: { readonly config: ConfigView; readonly onS
   return (
     <Card title={config.file}>
       <Form label="Config" onSubmit={() => void save()}>
-        <AreaField label="Config" hint="Only parts whose own section changes are started anew." rows={18} value={text} onChange={setText} />
+        <AreaField
+          label="Config"
+          hint="Only parts whose own section changes are started anew."
+          rows={18}
+          value={text}
+          onChange={setText}
+        />
         <div class="row">
           <button type="submit" class="primary" disabled={isBusy || text === config.text}>
             Check, save and apply
@@ -92,7 +104,11 @@ function Fields({ schema }: { readonly schema: unknown }): JSX.Element {
         columns={[
           { title: 'Field', cell: ({ path }) => <code>{path}</code> },
           { title: 'Takes', cell: ({ type }) => type },
-          { title: 'Default', isExtra: true, cell: ({ fallback }) => fallback !== '' && <code>{fallback}</code> },
+          {
+            title: 'Default',
+            isExtra: true,
+            cell: ({ fallback }) => fallback !== '' && <code>{fallback}</code>,
+          },
           { title: 'Means', isExtra: true, cell: ({ meaning }) => meaning },
         ]}
       />

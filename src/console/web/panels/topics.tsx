@@ -27,7 +27,11 @@ export function Topics(): JSX.Element {
           <div class="figures">
             <Figure name="Subscriptions" value={count(view.total)} />
             <Figure name="WebSockets" value={count(view.webSockets)} />
-            <Figure name="Missed, to be announced" value={count(view.missedWaiting)} isWarning={view.missedWaiting > 0} />
+            <Figure
+              name="Missed, to be announced"
+              value={count(view.missedWaiting)}
+              isWarning={view.missedWaiting > 0}
+            />
           </div>
           <div class="columns">
             <Listen watched={view.watched} onChanged={topics.reload} />
@@ -42,7 +46,13 @@ export function Topics(): JSX.Element {
   );
 }
 
-function Listen({ watched, onChanged }: { readonly watched: readonly string[]; readonly onChanged: () => void }): JSX.Element {
+function Listen({
+  watched,
+  onChanged,
+}: {
+  readonly watched: readonly string[];
+  readonly onChanged: () => void;
+}): JSX.Element {
   const [glob, setGlob] = useState('');
   const { isBusy, run } = useAction();
   const heard = useHeard();
@@ -58,7 +68,14 @@ function Listen({ watched, onChanged }: { readonly watched: readonly string[]; r
     <Card title="Listen">
       <Form label="Listen to topics" onSubmit={() => void watch()}>
         <div class="inline">
-          <TextField label="Topics" placeholder="orders/*" isRequired isCode value={glob} onChange={setGlob} />
+          <TextField
+            label="Topics"
+            placeholder="orders/*"
+            isRequired
+            isCode
+            value={glob}
+            onChange={setGlob}
+          />
           <button type="submit" disabled={isBusy}>
             <Icon name="plus" />
             Listen
@@ -70,7 +87,12 @@ function Listen({ watched, onChanged }: { readonly watched: readonly string[]; r
           {watched.map((one) => (
             <li key={one}>
               <code>{one}</code>
-              <button type="button" class="ghost small" aria-label={`Stop listening to ${one}`} onClick={() => void unwatch(one)}>
+              <button
+                type="button"
+                class="ghost small"
+                aria-label={`Stop listening to ${one}`}
+                onClick={() => void unwatch(one)}
+              >
                 <Icon name="close" />
               </button>
             </li>
@@ -97,11 +119,21 @@ function useHeard(): readonly Numbered[] {
   return heard;
 }
 
-function Heard({ messages, isListening }: { readonly messages: readonly Numbered[]; readonly isListening: boolean }): JSX.Element {
+function Heard({
+  messages,
+  isListening,
+}: {
+  readonly messages: readonly Numbered[];
+  readonly isListening: boolean;
+}): JSX.Element {
   if (messages.length === 0) {
     return (
       <Empty icon="topics" title={isListening ? 'Nothing has been said yet.' : 'You listen to nothing.'}>
-        <p>{isListening ? 'Publish something beside this.' : 'Name topics above; * stands for anything, slashes too.'}</p>
+        <p>
+          {isListening
+            ? 'Publish something beside this.'
+            : 'Name topics above; * stands for anything, slashes too.'}
+        </p>
       </Empty>
     );
   }
@@ -163,11 +195,16 @@ function Subscriptions({ view: { subscriptions, total } }: { readonly view: Topi
         columns={[
           { title: 'Topics', cell: ({ pattern }) => <code>{pattern}</code> },
           { title: 'Kind', cell: ({ kind }) => <Badge tone="quiet">{kind}</Badge> },
-          { title: 'Delivered to', cell: ({ url }) => (url === null ? 'a WebSocket' : <code class="long">{url}</code>) },
+          {
+            title: 'Delivered to',
+            cell: ({ url }) => (url === null ? 'a WebSocket' : <code class="long">{url}</code>),
+          },
           { title: 'Missed ones are announced to', isExtra: true, cell: ({ recovery }) => recovery ?? '—' },
         ]}
       />
-      {total > subscriptions.length && <p class="hint">{count(total - subscriptions.length)} more are not shown.</p>}
+      {total > subscriptions.length && (
+        <p class="hint">{count(total - subscriptions.length)} more are not shown.</p>
+      )}
     </Card>
   );
 }

@@ -100,7 +100,14 @@ function Address({ fields, onChange, node }: TryFormProps): JSX.Element {
   const choices = node.parts.find(({ name }) => name === part)?.addresses ?? [];
   return (
     <>
-      <TextField label="Address" isRequired isCode choices={choices} value={fields.url} onChange={(url) => onChange({ url })} />
+      <TextField
+        label="Address"
+        isRequired
+        isCode
+        choices={choices}
+        value={fields.url}
+        onChange={(url) => onChange({ url })}
+      />
       <TextField
         label="Key of the server"
         placeholder="this node’s own"
@@ -114,7 +121,14 @@ function Address({ fields, onChange, node }: TryFormProps): JSX.Element {
 
 function Route({ fields, onChange, node }: TryFormProps): JSX.Element {
   return (
-    <TextField label="Route" isRequired isCode choices={node.routes} value={fields.route} onChange={(route) => onChange({ route })} />
+    <TextField
+      label="Route"
+      isRequired
+      isCode
+      choices={node.routes}
+      value={fields.route}
+      onChange={(route) => onChange({ route })}
+    />
   );
 }
 

@@ -11,13 +11,22 @@ import { Loaded, Trouble } from '../components/empty.tsx';
 import { Form } from '../components/field.tsx';
 import { Icon } from '../components/icon.tsx';
 import { Tabs } from '../components/tabs.tsx';
-import { tryLink } from '../first-tries.ts';
 import { useFetched } from '../fetched.ts';
+import { tryLink } from '../first-tries.ts';
 import { time } from '../format.ts';
 import type { Outcome } from '../http.ts';
 import { place } from '../location.ts';
 import { useStore } from '../store.ts';
-import { defaultUrl, fieldsOf, history, remember, requestOf, TRY_JOBS, type TryFields, type TryJob } from '../tries.ts';
+import {
+  defaultUrl,
+  fieldsOf,
+  history,
+  remember,
+  requestOf,
+  TRY_JOBS,
+  type TryFields,
+  type TryJob,
+} from '../tries.ts';
 import { ReplyView } from './reply-view.tsx';
 import { TryForm } from './try-form.tsx';
 
@@ -52,7 +61,8 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
             </button>
           </Form>
           <div class="answer" aria-live="polite">
-            {outcome && (outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />)}
+            {outcome &&
+              (outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />)}
           </div>
         </Card>
         <div>

@@ -16,8 +16,8 @@ export function VerifyDialog({ peer, self, onSame, onClose }: VerifyDialogProps)
   return (
     <Dialog title={`Is it really ${peer.name}?`} onClose={onClose}>
       <p>
-        Call them, or meet. Let them read <em>their</em> words from their screen, and read them yours. Eight words that are the
-        same leave no room for anybody in between.
+        Call them, or meet. Let them read <em>their</em> words from their screen, and read them yours. Eight
+        words that are the same leave no room for anybody in between.
       </p>
       <h3>They should read to you</h3>
       <Words words={peer.words} label={`The words of ${peer.name}`} />
