@@ -26,18 +26,6 @@ export function firstTries(node: NodeView): readonly FirstTry[] {
       body: '',
     }),
   ];
-  const session = addressOf(node, 'sessions');
-  if (session !== null) {
-    tries.push(
-      asked('Ask by a session, which can also push.', {
-        as: 'anonymous',
-        job: 'session',
-        url: session,
-        route,
-        body: '',
-      }),
-    );
-  }
   if (isUp(node, 'lookup')) {
     tries.push(asked('Look a row up in a file.', { as: 'anonymous', job: 'lookup', query: 'drill' }));
   }

@@ -23,12 +23,22 @@ interface SchemaNode {
 }
 
 export function fieldsOfSchema(schema: unknown, above = ''): readonly ConfigField[] {
-  const { properties } = nodeOf(schema);
-  return Object.entries(nodeOf(properties)).flatMap(([name, content]) => {
+  return Object.entries(nodeOf(sectionOf(schema).properties)).flatMap(([name, content]) => {
     const path = above === '' ? name : `${above}.${name}`;
     const inner = fieldsOfSchema(content, path);
     return inner.length > 0 ? inner : [fieldOf(path, nodeOf(content))];
   });
+}
+
+/** A section may be an object, or `false` where it is off. */
+function sectionOf(schema: unknown): SchemaNode {
+  const node = nodeOf(schema);
+  return choicesOf(node).find(({ properties }) => properties !== undefined) ?? node;
+}
+
+function choicesOf({ anyOf, oneOf }: SchemaNode): readonly SchemaNode[] {
+  const choices = anyOf ?? oneOf;
+  return Array.isArray(choices) ? choices.map(nodeOf) : [];
 }
 
 function fieldOf(path: string, node: SchemaNode): ConfigField {

@@ -23,14 +23,14 @@ export function toggleTheme(): void {
   set(next);
 }
 
-/** A colour of the style sheet as it is now, for what is drawn on a canvas. @param opacity 0 to 1. */
-export function colour(name: string, opacity = 1): string {
+/** A colour of the style sheet as it is now, for what is drawn on a canvas. @param share the rest is the surface, opaque. */
+export function colour(name: string, share = 1): string {
   const probe = document.createElement('i');
-  probe.style.color = `var(--${name})`;
+  probe.style.color = `color-mix(in srgb, var(--${name}) ${share * 100}%, var(--surface))`;
   document.body.append(probe);
-  const [red = 0, green = 0, blue = 0] = getComputedStyle(probe).color.match(/\d+/g) ?? [];
+  const { color } = getComputedStyle(probe);
   probe.remove();
-  return `rgb(${red} ${green} ${blue} / ${opacity})`;
+  return color;
 }
 
 function set(next: Theme): void {

@@ -1,8 +1,9 @@
 /** Lines over time, drawn by uPlot; what they show is also said as text, for whoever does not see them. */
 
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import UPlot from 'uplot';
+import { time } from '../format.ts';
 import { useStore } from '../store.ts';
 import { colour, theme } from '../theme.ts';
 
@@ -21,26 +22,33 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly unit: (value: number) => string;
+  /** Areas on top of each other, whose height is the sum. */
+  readonly isStacked?: boolean;
 }
 
-const HEIGHT = 132;
+const HEIGHT = 140;
 const FONT = '11px ui-sans-serif, system-ui, sans-serif';
 /** Where the highest value is lower, the axis reaches this far all the same. */
 const LEAST_TOP = 4;
+/** How much of a line's colour its area has; the rest is what it lies on. */
+const AREA = 0.28;
 
-export function Chart({ title, summary, times, lines, unit }: ChartProps): JSX.Element {
+export function Chart(props: ChartProps): JSX.Element {
+  const { title, summary, times, lines, isStacked = false } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | null>(null);
   const shade = useStore(theme);
   const names = lines.map((line) => line.title).join();
-  const data = [[...times], ...lines.map(({ values }) => [...values])] as UPlot.AlignedData;
-  const latest = useRef(data);
-  latest.current = data;
+  const data = [[...times], ...(isStacked ? stacked(lines) : lines.map(({ values }) => [...values]))];
+  const latest = useRef({ props, data });
+  latest.current = { props, data };
+  const [pointed, setPointed] = useState<number | null>(null);
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const chart = new UPlot(optionsOf(lines, unit, element.clientWidth), latest.current, element);
+    const { props: now, data: values } = latest.current;
+    const chart = new UPlot(optionsOf(now, element.clientWidth, setPointed), aligned(values), element);
     plot.current = chart;
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
@@ -50,37 +58,71 @@ export function Chart({ title, summary, times, lines, unit }: ChartProps): JSX.E
       plot.current = null;
     };
   }, [names, shade]);
-  useEffect(() => plot.current?.setData(data));
+  useEffect(() => plot.current?.setData(aligned(data)));
 
   return (
     <figure class="chart">
-      <figcaption>{title}</figcaption>
+      <figcaption>
+        {title}
+        {pointed !== null && <span aria-hidden="true">{readoutOf(props, pointed)}</span>}
+      </figcaption>
       <div ref={box} role="img" aria-label={`${title}. ${summary}`} />
     </figure>
   );
 }
 
-function optionsOf(lines: readonly Line[], unit: (value: number) => string, width: number): UPlot.Options {
+/** What is below the pointer; lines without anything there are left out. */
+function readoutOf({ times, lines, unit }: ChartProps, index: number): string {
+  const values = lines.filter((line) => (line.values[index] ?? 0) > 0);
+  const parts = values.map((line) => `${line.title} ${unit(line.values[index] ?? 0)}`);
+  return [time((times[index] ?? 0) * 1000), ...parts].join('  ');
+}
+
+/** Each with the sum of those after it, so that the highest is drawn first and the others over it. */
+function stacked(lines: readonly Line[]): number[][] {
+  let below: readonly number[] = [];
+  return lines
+    .toReversed()
+    .map(({ values }) => {
+      const sums = values.map((value, index) => value + (below[index] ?? 0));
+      below = sums;
+      return sums;
+    })
+    .reverse();
+}
+
+function aligned(data: readonly number[][]): UPlot.AlignedData {
+  const [times = [], ...values] = data;
+  return [times, ...values];
+}
+
+function optionsOf(
+  { lines, unit, isStacked = false }: ChartProps,
+  width: number,
+  onPoint: (index: number | null) => void,
+): UPlot.Options {
   const ink = colour('ink-quiet');
   const grid = { stroke: colour('line'), width: 1 };
   const axis = { stroke: ink, font: FONT, grid, ticks: { show: false } };
   return {
     width,
     height: HEIGHT,
+    padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
+    hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
     scales: { y: { range: (_chart, _least, most) => [0, Math.max(LEAST_TOP, most * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, space: 70, size: 24, values: '{HH}:{mm}:{ss}' },
-      { ...axis, size: 54, space: 32, values: (_chart, splits) => splits.map(unit) },
+      { ...axis, size: 48, space: 32, values: (_chart, splits) => splits.map(unit) },
     ],
     series: [
       {},
       ...lines.map((line) => ({
         label: line.title,
         stroke: colour(line.colour),
-        fill: colour(line.colour, 0.1),
-        width: 1.75,
+        ...(isStacked ? { fill: colour(line.colour, AREA) } : {}),
+        width: 1.5,
         points: { show: false },
       })),
     ],

@@ -17,12 +17,15 @@ const SPANS = [
   { seconds: 900, title: '15 min' },
 ] as const;
 
-const CHARTS: readonly {
+interface ChartKind {
   readonly title: string;
   readonly measure: Measure;
   readonly unit: (value: number) => string;
-}[] = [
-  { title: 'Messages a second', measure: 'handled', unit: short },
+  readonly isStacked?: boolean;
+}
+
+const CHARTS: readonly ChartKind[] = [
+  { title: 'Messages a second', measure: 'handled', unit: short, isStacked: true },
   { title: 'Failures a second', measure: 'failed', unit: short },
   { title: 'Slowest handler', measure: 'slowest', unit: shortTime },
 ];
@@ -35,18 +38,10 @@ export function Charts(): JSX.Element {
     <Card title="Traffic" actions={<Spans chosen={span} onChoose={setSpan} />}>
       <Legend jobs={shown.jobs} />
       <div class="charts">
-        {CHARTS.map(({ title, measure, unit }) => {
-          const lines = linesOf(shown, measure);
-          return (
-            <Chart
-              key={title}
-              title={title}
-              summary={summaryOf(lines, unit)}
-              times={shown.times}
-              lines={lines}
-              unit={unit}
-            />
-          );
+        {CHARTS.map((kind) => {
+          const lines = linesOf(shown, kind.measure);
+          const summary = summaryOf(lines, kind.unit);
+          return <Chart key={kind.title} {...kind} summary={summary} times={shown.times} lines={lines} />;
         })}
       </div>
       <details>

@@ -39,7 +39,7 @@ export function Feed(): JSX.Element {
         {rows.length === 0 ? (
           <Nothing isFiltered={all.length > 0} />
         ) : (
-          <>
+          <div>
             <div class="feed-head" aria-hidden="true">
               {['Time', 'Job', 'Route', 'Who', 'Seal', 'Answer', 'Took'].map((title) => (
                 <span key={title}>{title}</span>
@@ -61,7 +61,7 @@ export function Feed(): JSX.Element {
               oldest={all.at(-1)}
               onShow={() => setMost(most + STEP)}
             />
-          </>
+          </div>
         )}
       </Card>
     </>

@@ -2,8 +2,8 @@
 
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { NodeView, PartStatus } from '../../contract.ts';
-import { cliOf } from '../../equivalents.ts';
+import type { NodeView, PartStatus, TryRequest } from '../../contract.ts';
+import { equivalentsOf } from '../../equivalents.ts';
 import { fetchNode } from '../api.ts';
 import { StateBadge } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
@@ -115,6 +115,12 @@ function Parts({ parts }: { readonly parts: readonly PartStatus[] }): JSX.Elemen
   );
 }
 
+/** Of what has no command, the program. */
+function commandOf(request: TryRequest, node: NodeView): string {
+  const { command, code } = equivalentsOf(request, node);
+  return command ?? code;
+}
+
 function FirstTries({ node }: { readonly node: NodeView }): JSX.Element {
   return (
     <Card title="Three things to try">
@@ -124,7 +130,7 @@ function FirstTries({ node }: { readonly node: NodeView }): JSX.Element {
             <p>
               {title} <a href={link}>Try it here</a>
             </p>
-            <Snippet text={cliOf(request, node)} what={`Command: ${title}`} />
+            <Snippet text={commandOf(request, node)} what={`Command: ${title}`} />
           </li>
         ))}
       </ol>

@@ -106,14 +106,16 @@ function Listen({
 
 interface Numbered extends TopicMessage {
   readonly id: number;
+  /** Left out before this one, since too many came at once. */
+  readonly skipped: number;
 }
 
 /** Newest first. */
 function useHeard(): readonly Numbered[] {
   const [heard, setHeard] = useState<readonly Numbered[]>([]);
   useEffect(() => {
-    return on('topic', ({ message }) => {
-      setHeard((all) => [{ ...message, id: (all[0]?.id ?? 0) + 1 }, ...all].slice(0, HEARD_KEPT));
+    return on('topic', ({ message, skipped }) => {
+      setHeard((all) => [{ ...message, skipped, id: (all[0]?.id ?? 0) + 1 }, ...all].slice(0, HEARD_KEPT));
     });
   }, []);
   return heard;
@@ -139,12 +141,13 @@ function Heard({
   }
   return (
     <ul class="messages" aria-label="Heard">
-      {messages.map(({ id, at, topic, body, bytes: size }) => (
+      {messages.map(({ id, at, topic, body, bytes: size, skipped }) => (
         <li key={id}>
           <p>
             <time>{time(at)}</time>
             <code>{topic}</code>
             <small>{bytes(size)}</small>
+            {skipped > 0 && <small>{count(skipped)} before it came too fast to be shown</small>}
           </p>
           <pre>{readable(body)}</pre>
         </li>

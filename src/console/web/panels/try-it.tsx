@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { NodeView, PeerView, TryReply } from '../../contract.ts';
-import { cliOf, codeOf } from '../../equivalents.ts';
+import { equivalentsOf } from '../../equivalents.ts';
 import { fetchNode, fetchPeers, tryIt } from '../api.ts';
 import { Card } from '../components/card.tsx';
 import { Snippet } from '../components/copy.tsx';
@@ -48,6 +48,7 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
   const set = (part: Partial<TryFields>): void => setFields({ ...fields, ...part });
   const choose = (job: TryJob): void => set({ job, url: defaultUrl(node, job) });
   const request = requestOf(fields);
+  const { command, code } = equivalentsOf(request, node);
   return (
     <>
       <Tabs label="Job" tabs={TRY_JOBS} chosen={fields.job} onChoose={choose} controls="try-panel" />
@@ -67,10 +68,14 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
         </Card>
         <div>
           <Card title="The same from a terminal">
-            <Snippet text={cliOf(request, node)} what="Equivalent command" />
+            {command === null ? (
+              <p class="hint">No command does this; a program does.</p>
+            ) : (
+              <Snippet text={command} what="Equivalent command" />
+            )}
           </Card>
           <Card title="The same in code">
-            <Snippet text={codeOf(request, node)} what="Equivalent code" />
+            <Snippet text={code} what="Equivalent code" />
           </Card>
           <History />
         </div>
