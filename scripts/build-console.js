@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** @param {string} [target] */
 export async function buildConsole(target = root) {
   const { build } = await import('vite');
   await build({

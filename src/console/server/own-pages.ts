@@ -45,6 +45,7 @@ function page(content: string): string {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <title>Sotto console</title>
+    <link rel="icon" href="data:,">
   </head>
   <body>${content}
   </body>

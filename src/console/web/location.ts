@@ -19,6 +19,14 @@ export function linkTo(path: string, query: Readonly<Record<string, string>> = {
   return search.size === 0 ? `#/${path}` : `#/${path}?${search}`;
 }
 
+/** Another view of the panel that is open; the way back leads past it. */
+export function changeView(query: Readonly<Record<string, string>>): void {
+  const link = linkTo(place.value.path, query);
+  history.replaceState(null, '', link);
+  // No event tells of it.
+  place.set(placeOf(link));
+}
+
 function placeOf(hash: string): Place {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
   return { path, query: new URLSearchParams(search) };

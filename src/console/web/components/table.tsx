@@ -25,7 +25,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty }: TableProps<
   if (rows.length === 0) return <>{empty}</>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what may be wider than its box has to be scrolled by keys
-    <section class="table" aria-label={caption} tabIndex={0}>
+    <section class="table" aria-label={`Table: ${caption}`} tabIndex={0}>
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>

@@ -11,7 +11,7 @@ import { Icon } from '../components/icon.tsx';
 import { type FeedFilter, filterOf, matches } from '../feed-filter.ts';
 import { useAction } from '../fetched.ts';
 import { count, plural } from '../format.ts';
-import { linkTo, place } from '../location.ts';
+import { changeView, linkTo, place } from '../location.ts';
 import { JOBS } from '../samples.ts';
 import { useStore } from '../store.ts';
 import { addOlder, records, skipped } from '../traffic.ts';
@@ -84,7 +84,7 @@ function usePausable(all: readonly TrafficRecord[]): Pausable {
 }
 
 function Filters({ filter }: { readonly filter: FeedFilter }): JSX.Element {
-  const set = (part: Partial<FeedFilter>): void => location.replace(linkTo('feed', { ...filter, ...part }));
+  const set = (part: Partial<FeedFilter>): void => changeView({ ...filter, ...part });
   return (
     <search class="filters" data-filter>
       <TextField

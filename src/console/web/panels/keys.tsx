@@ -73,7 +73,7 @@ function KeyItem({ value, onShow }: { readonly value: KeyView; readonly onShow: 
       </p>
       <Words words={words} label={`The words of ${name}`} />
       <div class="row">
-        <button type="button" aria-label={`Show the QR code of ${name}`} onClick={onShow}>
+        <button type="button" aria-label={`Show QR code of ${name}`} onClick={onShow}>
           Show QR code
         </button>
         <span class="hint">

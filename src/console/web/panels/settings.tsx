@@ -18,7 +18,7 @@ export function Settings(): JSX.Element {
     <Loaded of={config}>
       {(view) => (
         <>
-          <Editor key={view.text} config={view} onSaved={config.reload} />
+          <Editor config={view} onSaved={config.reload} />
           <Fields schema={view.schema} />
           <Leave />
         </>
@@ -34,7 +34,9 @@ function Editor({
   readonly config: ConfigView;
   readonly onSaved: () => void;
 }): JSX.Element {
-  const [text, setText] = useState(config.text);
+  /** Null until somebody has typed; what is in force may change meanwhile. */
+  const [typed, setTyped] = useState<string | null>(null);
+  const text = typed ?? config.text;
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome<ReloadView> | null>(null);
   const save = async (): Promise<void> => {
@@ -46,19 +48,19 @@ function Editor({
   };
   return (
     <Card title={config.file}>
-      <Form label="Config" onSubmit={() => void save()}>
+      <Form label="Edit the config" onSubmit={() => void save()}>
         <AreaField
           label="Config"
           hint="Only parts whose own section changes are started anew."
           rows={18}
           value={text}
-          onChange={setText}
+          onChange={setTyped}
         />
         <div class="row">
           <button type="submit" class="primary" disabled={isBusy || text === config.text}>
             Check, save and apply
           </button>
-          <button type="button" disabled={text === config.text} onClick={() => setText(config.text)}>
+          <button type="button" disabled={text === config.text} onClick={() => setTyped(null)}>
             Back to what is in force
           </button>
         </div>
