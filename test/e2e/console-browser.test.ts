@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import axe from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
 import type { KeysView, PartName } from '../../src/console/contract.ts';
@@ -394,9 +394,8 @@ test('by keys alone: from the menu to a form, and to its answer', async () => {
 });
 
 test('axe finds nothing that keeps people out, in light and in dark', async () => {
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   await using shown = await Tab.open(browser, ada, { colorScheme: 'light' });
-  await shown.page.evaluate(axe);
+  await shown.page.evaluate(axe.source);
   for (const [path, heading] of PANELS) {
     await shown.go(path, heading);
     await shown.page.locator('main .loading').waitFor({ state: 'detached' });

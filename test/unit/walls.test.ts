@@ -12,6 +12,9 @@ const FOR_JOBS = [
   ...['#crypto', '#files', '#legacy-crypto', '#lz4', '#noise-crypto', '#sockets', '#threads', '#zstd'],
   ...['@standard-schema/spec', 'jsonc-parser'],
 ];
+/** The console's page, and what it has in common with the node. */
+const PAGE = 'console/web';
+const SEEN_BY_PAGE = ['console/contract.ts', 'console/equivalents.ts'];
 
 /** What each folder may import: folders of ours, and libraries. Types of the platform count as the platform. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -67,7 +70,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   console: [
     ...[...BELOW_JOBS, ...JOBS, 'node', 'console', 'node:', '#crypto', '#files'],
     ...['hono', '@hono/node-server', 'uqr', 'zod'],
+    ...SEEN_BY_PAGE,
   ],
+  [PAGE]: [PAGE, ...SEEN_BY_PAGE, 'preact', 'uplot'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 
@@ -92,6 +97,8 @@ function specifiersOf(text: string): string[] {
 function targetOf(path: string, specifier: string): string {
   if (specifier.startsWith('.')) {
     const target = normalize(join(dirname(path), specifier));
+    if (SEEN_BY_PAGE.includes(target)) return target;
+    if (target.startsWith(`${PAGE}/`)) return PAGE;
     return target.split('/')[0]?.replace(/\.ts$/, '') ?? '';
   }
   if (specifier.startsWith('node:') || specifier.startsWith('#')) return specifier;
@@ -103,12 +110,15 @@ function targetOf(path: string, specifier: string): string {
 
 function folderOf(path: string): string {
   const [first = '', second = ''] = path.split('/');
+  if (path.startsWith(`${PAGE}/`)) return PAGE;
   if (first === 'platform' && (second === 'node' || second === 'web')) return `${first}/${second}`;
   return first.replace(/\.ts$/, '');
 }
 
 const sources = new Map(
-  globSync('src/**/*.ts').map((file) => [file.slice('src/'.length), readFileSync(file, 'utf8')] as const),
+  globSync('src/**/*.{ts,tsx}').map(
+    (file) => [file.slice('src/'.length), readFileSync(file, 'utf8')] as const,
+  ),
 );
 
 test('no import points up, sideways between jobs, or to a library that its floor may not use', () => {
@@ -124,6 +134,7 @@ test('the check catches what it is there for', () => {
     ['bytes/d.ts', "const z = await import('left-pad');"],
     ['keys/e.ts', "import type {\n  A,\n} from '../transport/transport.ts';"],
     ['envelope/f.ts', "// import { ok } from '../cli/main.ts';\nimport { fine } from '../wire/pssst.ts';"],
+    ['console/web/panels/g.tsx', "import '../app.css';\nimport { a } from '../../server/app.ts';"],
   ]);
   assert.deepEqual(violations(planted), [
     'wire/a.ts -> keys',
@@ -131,6 +142,7 @@ test('the check catches what it is there for', () => {
     'request/c.ts -> pubsub',
     'bytes/d.ts -> left-pad',
     'keys/e.ts -> transport',
+    'console/web/panels/g.tsx -> console',
   ]);
 });
 
