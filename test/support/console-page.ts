@@ -17,12 +17,17 @@ const REFUSED = /a status of 4\d\d .*\/api\/(try|config)$/;
 /** A folder with the page as it is built now, and rooms for nodes; gone at the end. */
 export class Workshop implements Disposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'sotto-page-'));
-  readonly page: string = join(this.folder, 'dist', 'console', 'page');
+  readonly page: string;
 
   static async open(): Promise<Workshop> {
     const workshop = new Workshop();
     await buildConsole(workshop.folder);
     return workshop;
+  }
+
+  /** @param page the folder of one that is built already. */
+  constructor(page?: string) {
+    this.page = page ?? join(this.folder, 'dist', 'console', 'page');
   }
 
   /** A node of the demo app that listens wherever there is room, and finds others of this machine. */

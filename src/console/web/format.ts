@@ -4,7 +4,7 @@ import type { TrafficRecord } from '../contract.ts';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
-const calendar = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+const calendar = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 const BINARY_UNITS = ['B', 'kB', 'MB', 'GB'] as const;
 const AGES = [
   { unit: 'd', ms: 86_400_000 },
@@ -36,8 +36,8 @@ export function time(at: number): string {
   return clock.format(at);
 }
 
-/** `21 Nov 2026, 14:03` */
-export function day(at: number): string {
+/** `21 Nov 2026, 14:03:22` */
+export function moment(at: number): string {
   return calendar.format(at);
 }
 

@@ -107,7 +107,7 @@ function optionsOf(
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },

@@ -6,7 +6,7 @@ import type { TrafficRecord } from '../../contract.ts';
 import { Job, Seal, StatusBadge } from '../components/badge.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Words } from '../components/words.tsx';
-import { bytes, day, milliseconds, readable, shortFingerprint, statusText, time } from '../format.ts';
+import { bytes, milliseconds, moment, readable, shortFingerprint, statusText, time } from '../format.ts';
 import { linkTo } from '../location.ts';
 import type { Acquaintance } from '../who.ts';
 
@@ -62,9 +62,7 @@ function Details({
   return (
     <div class="details" id={id}>
       <dl class="pairs">
-        <Pair name="When">
-          {day(record.at)}, {time(record.at)}
-        </Pair>
+        <Pair name="When">{moment(record.at)}</Pair>
         <Pair name="Way">
           {record.job} over {record.transport}
           {record.remote && `, from ${record.remote}`}
@@ -139,7 +137,7 @@ function Body({ title, text }: { readonly title: string; readonly text: string }
 
 /** The fields of the form that would send it once more. */
 function again({ job, route, request, transport }: TrafficRecord): Readonly<Record<string, string>> {
-  if (job === 'lookup') return { job, query: request };
+  if (job === 'lookup') return { job, query: request === '' ? route : request };
   if (job === 'pubsub') return { job, topic: route, body: request };
   return { job, route, body: request, transport };
 }

@@ -14,7 +14,7 @@ import { Icon } from '../components/icon.tsx';
 import { QrCode } from '../components/qr-code.tsx';
 import { Words } from '../components/words.tsx';
 import { useAction, useFetched } from '../fetched.ts';
-import { day } from '../format.ts';
+import { moment } from '../format.ts';
 
 export function Keys(): JSX.Element {
   const keys = useFetched(fetchKeys, ['keys']);
@@ -65,7 +65,7 @@ function KeyItem({ value, onShow }: { readonly value: KeyView; readonly onShow: 
       <div class="peer-head">
         <h3>{name}</h3>
         <Badge tone={ROLES[role].tone}>{ROLES[role].title}</Badge>
-        {until !== null && <span class="hint">accepted until {day(until)}</span>}
+        {until !== null && <span class="hint">accepted until {moment(until)}</span>}
       </div>
       <p class="who-key">
         <code class="long">{publicKey}</code>

@@ -8,7 +8,7 @@ import { milliseconds } from '../format.ts';
 export function ReplyView({ reply }: { readonly reply: TryReply }): JSX.Element {
   const { ok, status, value, duration } = reply;
   return (
-    <section class={`reply ${ok ? '' : 'failed'}`} aria-label="Answer">
+    <div class={`reply ${ok ? '' : 'failed'}`}>
       <p class="row">
         <Badge tone={ok ? 'good' : 'bad'}>{ok ? 'answered' : status}</Badge>
         <span class="hint">after {milliseconds(duration)}</span>
@@ -19,6 +19,6 @@ export function ReplyView({ reply }: { readonly reply: TryReply }): JSX.Element 
         // biome-ignore lint/a11y/noNoninteractiveTabindex: long answers are scrolled by keys
         <pre tabIndex={0}>{value}</pre>
       )}
-    </section>
+    </div>
   );
 }

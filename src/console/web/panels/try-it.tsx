@@ -61,12 +61,13 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
               {isBusy ? 'Waiting for the answer…' : 'Send'}
             </button>
           </Form>
-          <div class="answer" aria-live="polite">
-            {outcome &&
-              (outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />)}
-          </div>
         </Card>
         <div>
+          <Card title="Answer">
+            <div aria-live="polite">
+              <Answer outcome={outcome} />
+            </div>
+          </Card>
           <Card title="The same from a terminal">
             {command === null ? (
               <p class="hint">No command does this; a program does.</p>
@@ -75,13 +76,18 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
             )}
           </Card>
           <Card title="The same in code">
-            <Snippet text={code} what="Equivalent code" />
+            <Snippet text={code} what="Equivalent code" isProgram />
           </Card>
           <History />
         </div>
       </div>
     </>
   );
+}
+
+function Answer({ outcome }: { readonly outcome: Outcome<TryReply> | null }): JSX.Element {
+  if (outcome === null) return <p class="hint">It comes here, with how long it took.</p>;
+  return outcome.ok ? <ReplyView reply={outcome.value} /> : <Trouble problem={outcome.problem} />;
 }
 
 interface Trying {
