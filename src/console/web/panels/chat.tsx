@@ -154,7 +154,10 @@ function Lines({ lines }: { readonly lines: readonly ChatLine[] }): JSX.Element 
   if (lines.length === 0) {
     return (
       <Empty icon="chat" title="Nothing has been said here.">
-        <p>Say something; whoever runs a node on this LAN can answer, from a page or by `sotto chat`.</p>
+        <p>
+          Say something; whoever runs a node on this LAN can answer, from a page or by <code>sotto chat</code>
+          .
+        </p>
       </Empty>
     );
   }

@@ -96,9 +96,9 @@ function useQuery(): Querying {
 }
 
 const STATE_TONES: Readonly<Record<string, Tone>> = {
-  ready: 'good',
-  failed: 'bad',
-  stale: 'warn',
+  current: 'good',
+  changing: 'accent',
+  broken: 'warn',
   missing: 'bad',
 };
 

@@ -52,7 +52,7 @@ function Editor({
         <AreaField
           label="Config"
           hint="Only parts whose own section changes are started anew."
-          rows={18}
+          rows={rowsFor(text)}
           value={text}
           onChange={setTyped}
         />
@@ -68,6 +68,11 @@ function Editor({
       <div aria-live="polite">{outcome && <Applied outcome={outcome} />}</div>
     </Card>
   );
+}
+
+/** All of a short one, and much of a long one. */
+function rowsFor(text: string): number {
+  return Math.min(28, Math.max(8, text.split('\n').length));
 }
 
 function Applied({ outcome }: { readonly outcome: Outcome<ReloadView> }): JSX.Element {
@@ -125,7 +130,9 @@ function Leave(): JSX.Element {
   };
   return (
     <Card title="Lock the console">
-      <p>Ends it in every browser that was let in. A fresh link comes from the command `sotto console`.</p>
+      <p>
+        Ends it in every browser that was let in. A fresh link comes from <code>sotto console</code>.
+      </p>
       <button type="button" disabled={isBusy} onClick={() => void lock()}>
         Lock
       </button>
