@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
+import { Console } from '../../src/console/console.ts';
 import type { KeysView, PartName } from '../../src/console/contract.ts';
 import { Identity } from '../../src/index.ts';
 import { noneAuth } from '../../src/pubsub/authorization/authorization.ts';
@@ -37,6 +38,7 @@ let bob: NodeWithConsole;
 let browser: Browser;
 let tab: Tab;
 let webhooks: Webhooks;
+let reopened: Console | null = null;
 
 before(async () => {
   [workshop, browser, webhooks] = await Promise.all([Workshop.open(), launchChromium(), Webhooks.start()]);
@@ -45,6 +47,7 @@ before(async () => {
 });
 after(async () => {
   await browser.close();
+  await reopened?.close();
   await Promise.all([ada, bob, webhooks].map((each) => each[Symbol.asyncDispose]()));
   workshop[Symbol.dispose]();
 });
@@ -405,6 +408,7 @@ test('axe finds nothing that keeps people out, in light and in dark', async () =
   for (const [path, heading] of PANELS) {
     await shown.go(path, heading);
     await shown.page.locator('main .loading').waitFor({ state: 'detached' });
+    await OPENED[heading]?.(shown.page);
     assert.deepEqual(await shown.page.evaluate(violations('{}')), [], heading);
     await shown.page.emulateMedia({ colorScheme: 'dark' });
     // In the dark all is the same but the colours.
@@ -413,6 +417,13 @@ test('axe finds nothing that keeps people out, in light and in dark', async () =
   }
   assert.deepEqual(shown.complaints, []);
 });
+
+/** What of a panel is looked at open. */
+const OPENED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  Feed: (page) => page.locator('button.feed-row').first().click(),
+  Lookup: (page) => page.getByRole('combobox', { name: 'Key or query' }).pressSequentially('d'),
+  Keys: (page) => button(page, 'Show QR code of phone').click(),
+};
 
 /** What axe-core finds, a line each. */
 function violations(options: string): string {
@@ -465,6 +476,19 @@ test('whoever is not let in is told how to get in', async () => {
 
 test('in all this the page complained of nothing, and asked nobody else', () => {
   assert.deepEqual(tab.complaints, []);
+});
+
+test('a console that was away is found again, and what was missed is there', async () => {
+  const page = await tab.go('feed', 'Feed');
+  const { node, chat, keys, log } = ada;
+  const { address } = ada.console;
+  await ada.console.close();
+  await says(page, 'the node does not answer; trying again');
+  await ask('/where/torch');
+  const configFile = join(workshop.folder, 'ada.config.json');
+  reopened = await Console.start(node, { listen: address, configFile, chat, keys, log, page: workshop.page });
+  await page.getByText('live', { exact: true }).waitFor();
+  await page.locator('button.feed-row').filter({ hasText: '/where/torch' }).first().waitFor();
 });
 
 test('locking ends it in every browser', async () => {

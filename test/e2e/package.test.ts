@@ -40,7 +40,14 @@ describe('the packed package', () => {
         !/^(dist|bin|conformance|deploy)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
     );
     assert.deepEqual(strays, []);
-    for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/package.json', 'bin/sotto.js', 'LICENSE']) {
+    for (const path of [
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/package.json',
+      'dist/console/page/index.html',
+      'bin/sotto.js',
+      'LICENSE',
+    ]) {
       assert.ok(packed.includes(path), path);
     }
   });
