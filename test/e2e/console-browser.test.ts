@@ -14,6 +14,7 @@ import type { KeysView, PartName } from '../../src/console/contract.ts';
 import { Identity } from '../../src/index.ts';
 import { noneAuth } from '../../src/pubsub/authorization/authorization.ts';
 import { BroadcasterCalls } from '../../src/pubsub/subscriber/calls.ts';
+import { Subscriber } from '../../src/pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
 import type { NodeWithConsole } from '../support/console.ts';
@@ -42,7 +43,11 @@ let reopened: Console | null = null;
 
 before(async () => {
   [workshop, browser, webhooks] = await Promise.all([Workshop.open(), launchChromium(), Webhooks.start()]);
-  [ada, bob] = await Promise.all([workshop.start('ada', udpPort), workshop.start('bob', udpPort)]);
+  const bridges = [{ name: 'alarms', from: { topic: 'alarms/*' }, to: { lan: '/alarms/*' } }];
+  [ada, bob] = await Promise.all([
+    workshop.start('ada', udpPort, { bridges }),
+    workshop.start('bob', udpPort),
+  ]);
   tab = await Tab.open(browser, ada);
 });
 after(async () => {
@@ -289,6 +294,17 @@ test('lookups complete, answer, and answer anew when the file is edited', async 
   const file = join(workshop.folder, 'ada', 'things.csv');
   writeFileSync(file, readFileSync(file, 'utf8').replace('the garage', 'the roof'));
   await says(page, /"place": "the roof"/);
+});
+
+test('bridges show what they have carried', async () => {
+  const page = await tab.go('bridges', 'Bridges');
+  const row = page.getByRole('table', { name: 'Bridges' }).getByRole('row', { name: /^alarms/ });
+  const carried = row.getByRole('cell').nth(3);
+  assert.equal(await textOf(carried), '0');
+  const url = addressOf('broadcaster');
+  await using notifier = await Subscriber.connect({ broadcasters: url });
+  await notifier.notify('alarms/fire', 'in the kitchen');
+  await carried.getByText('1', { exact: true }).waitFor();
 });
 
 test('sessions are listed, pushed to, and closed', async () => {
