@@ -321,6 +321,10 @@ test('sessions are listed, pushed to, and closed', async () => {
   await button(row, 'Push').click();
   const dialog = page.getByRole('dialog');
   await field(dialog, 'Body').fill('tea');
+  await field(dialog, 'Route').fill('no slash');
+  await button(dialog, 'Push').click();
+  await dialog.getByRole('alert').waitFor();
+  await field(dialog, 'Route').fill('/note');
   await button(dialog, 'Push').click();
   await until(() => pushed.length === 1);
   assert.deepEqual(pushed, ['tea']);

@@ -12,7 +12,7 @@ import { NodeWithConsole } from './console.ts';
 /** For whatever is waited for, ms. */
 const DEADLINE = 15_000;
 /** What was asked wrongly, on purpose; the page says it to whoever asked. */
-const REFUSED = /a status of 4\d\d .*\/api\/(try|config)$/;
+const REFUSED = /a status of 4\d\d .*\/api\/(try|config|sessions\/.*\/push)$/;
 
 /** A folder with the page as it is built now, and rooms for nodes; gone at the end. */
 export class Workshop implements Disposable {

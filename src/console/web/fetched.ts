@@ -84,19 +84,24 @@ function stateAfter<T>(outcome: Outcome<T>, previous: T | null): Omit<Fetched<T>
 /** Does what somebody asked for, and says how it went. */
 export interface Action {
   readonly isBusy: boolean;
+  /** Why it was not done, where that is said on the spot; null otherwise. */
+  readonly problem: Problem | null;
   /** @returns whether it was done. */
   readonly run: (work: () => Promise<Outcome<unknown>>, done?: string) => Promise<boolean>;
 }
 
-export function useAction(): Action {
+/** @param place where it is said what went wrong: in a notice, or on the spot, which is for dialogs, since they hide notices. */
+export function useAction(place: 'notice' | 'spot' = 'notice'): Action {
   const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
   const run: Action['run'] = async (work, done) => {
     setBusy(true);
     const outcome = await work();
     setBusy(false);
-    if (!outcome.ok) notify('error', outcome.problem.text);
-    else if (done !== undefined) notify('done', done);
+    if (place === 'spot') setProblem(outcome.ok ? null : outcome.problem);
+    else if (!outcome.ok) notify('error', outcome.problem.text);
+    if (outcome.ok && done !== undefined) notify('done', done);
     return outcome.ok;
   };
-  return { isBusy, run };
+  return { isBusy, problem, run };
 }

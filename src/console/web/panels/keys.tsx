@@ -8,7 +8,7 @@ import { Badge, type Tone } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
 import { CopyButton } from '../components/copy.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { Loaded } from '../components/empty.tsx';
+import { Loaded, Trouble } from '../components/empty.tsx';
 import { Form, TextField } from '../components/field.tsx';
 import { Icon } from '../components/icon.tsx';
 import { QrCode } from '../components/qr-code.tsx';
@@ -143,7 +143,7 @@ function RotateDialog({
   readonly onDone: () => void;
 }): JSX.Element {
   const [days, setDays] = useState('30');
-  const { isBusy, run } = useAction();
+  const { isBusy, problem, run } = useAction('spot');
   const node = useFetched<NodeView>(fetchNode, ['node']);
   const overlap = Number(days);
   const isPossible = days.trim() !== '' && overlap >= 0;
@@ -166,6 +166,7 @@ function RotateDialog({
       </p>
       <Form label="Rotate" onSubmit={() => void rotate()}>
         <TextField label="Days that both are accepted" isRequired value={days} onChange={setDays} />
+        {problem && <Trouble problem={problem} />}
         <div class="row end">
           <button type="button" onClick={onClose}>
             Not now

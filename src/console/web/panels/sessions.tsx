@@ -8,7 +8,7 @@ import { Badge } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
 import { Counters } from '../components/counters.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { Empty, Loaded } from '../components/empty.tsx';
+import { Empty, Loaded, Trouble } from '../components/empty.tsx';
 import { AreaField, Form, TextField } from '../components/field.tsx';
 import { Icon } from '../components/icon.tsx';
 import { Table } from '../components/table.tsx';
@@ -101,7 +101,7 @@ function PushDialog({
 }): JSX.Element {
   const [route, setRoute] = useState('/note');
   const [body, setBody] = useState('');
-  const { isBusy, run } = useAction();
+  const { isBusy, problem, run } = useAction('spot');
   const push = async (): Promise<void> => {
     if (await run(() => pushToSession(session.id, route, body), 'Pushed.')) onClose();
   };
@@ -118,6 +118,7 @@ function PushDialog({
           value={body}
           onChange={setBody}
         />
+        {problem && <Trouble problem={problem} />}
         <button type="submit" class="primary" disabled={isBusy}>
           <Icon name="send" />
           Push
