@@ -11,7 +11,7 @@ import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
 import { stampDataFolder } from '../node/data-version.ts';
 import { demoApp } from '../node/demo.ts';
 import type { Node, ReloadReport } from '../node/node.ts';
-import { serve } from '../node/serve.ts';
+import { type ServeExtras, serve } from '../node/serve.ts';
 import { stopOrReload, stopRequested } from '../node/stop.ts';
 import { version } from '../node/version.ts';
 import { assignedAddresses, isWorker, leaveParent, reportListening, startWorkers } from '../node/workers.ts';
@@ -22,6 +22,8 @@ import { type OutputOptions, printJson, printLine } from './terminal.ts';
 import { callLine, textOfUp, tryLines } from './up-text.ts';
 
 interface RunOptions extends OutputOptions {
+  /** Of the node that is run; what the console changes. */
+  readonly config?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -34,10 +36,6 @@ interface ServeOptions extends RunOptions {
   readonly onceStore?: string;
   readonly replyFactor?: string;
   readonly workers?: number;
-}
-
-interface UpOptions extends RunOptions {
-  readonly config?: string;
 }
 
 /** Reads what is to be served; again where it may have changed. */
@@ -111,14 +109,16 @@ async function serveModule(module: string, options: ServeOptions): Promise<void>
   );
 }
 
-async function up(options: UpOptions): Promise<void> {
+async function up(options: RunOptions): Promise<void> {
   await run(
     () => readConfig(options.config),
     options,
     (node, { json }) => {
       const { addresses, publicKey, parts } = node;
-      if (json) return printJson({ addresses, publicKey, call: callLine(node), try: tryLines(node), parts });
-      printLine(textOfUp(node));
+      const link = node.running.console?.link() ?? null;
+      const lines = { call: callLine(node), try: tryLines(node) };
+      if (json) return printJson({ addresses, publicKey, ...lines, parts, link });
+      printLine(textOfUp(node, link));
     },
   );
 }
@@ -136,28 +136,27 @@ async function run(
   const stop = stopOrReload(async () => {
     if (node) await reload(node, read);
   });
-  node = await start(config, log);
+  node = await start(config, log, options.config === undefined ? {} : { configFile: options.config });
   announce(node, options);
   await stop;
   log.info({}, 'closing');
   await node.close();
 }
 
-async function start(config: NodeConfig, log: Logger, reusePort = false): Promise<Node> {
+async function start(config: NodeConfig, log: Logger, extras: ServeExtras): Promise<Node> {
   const { identities: identity, load: loadIdentities } = await ownIdentities(config.identity);
   await stampDataFolder(config.data, version());
   const starting: { node: Node | null } = { node: null };
   const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
   const loadApp = async ({ app }: NodeConfig): Promise<App> =>
     app === undefined ? demoApp(lookup) : importApp(app);
-  const workers: Parameters<typeof serve>[2] = {
+  const node = await serve(await loadApp(config), config, {
+    ...{ ...extras, identity, loadIdentities, log, loadApp },
     startWorkers: ({ workers: count, listen }) => {
       const args = process.argv.slice(2);
       return startWorkers({ count, script: process.argv[1] ?? '', args, listen, log });
     },
-  };
-  const keys = { identity, loadIdentities };
-  const node = await serve(await loadApp(config), config, { ...keys, log, reusePort, loadApp, ...workers });
+  });
   starting.node = node;
   return node;
 }
@@ -166,7 +165,9 @@ async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
   const stop = stopRequested();
   if (config.request === false) return;
   const request = { ...config.request, listen: [...assignedAddresses()] };
-  const node = await start({ ...config, ...(NOTHING_ELSE as object), request, bridges: [] }, log, true);
+  const node = await start({ ...config, ...(NOTHING_ELSE as object), request, bridges: [] }, log, {
+    reusePort: true,
+  });
   reportListening(node.addresses);
   await stop;
   await node.close();

@@ -37,13 +37,17 @@ export function tryLines(node: Node): readonly string[] {
   return lines.slice(0, 3);
 }
 
-export function textOfUp(node: Node): string {
+/** @param link into the console; null where there is none. */
+export function textOfUp(node: Node, link: string | null): string {
   const { app } = node.config;
   const tries = tryLines(node);
   return [
     `Sotto is up${app === undefined ? ' with its demo app' : `: ${app}`}.\n`,
     ...node.parts.filter(({ state }) => state !== 'off').map(lineOf),
     `\n  public key   ${node.publicKey}\n  in words     ${node.publicKey.words}\n`,
+    ...(link === null
+      ? []
+      : [`Look at it, by a link that works once ("${command()} console" makes another):\n`, `  ${link}\n`]),
     ...(tries.length === 0
       ? []
       : ['Try from another terminal, in this folder:\n', ...tries.map((line) => `  ${line}`), '']),

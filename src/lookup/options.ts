@@ -88,6 +88,8 @@ export interface DoorOptions
    * address nobody has proven. Default 262 144 (and four times that at once).
    */
   readonly unsealedReplyRate?: number;
+  /** Is given what answers, and gives what answers in its place: for whoever counts, or looks on. Default nobody does. */
+  readonly observe?: (app: Dispatcher) => Dispatcher;
 }
 
 /** Files, and the sockets where they are asked for. */

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { type App, createApp } from '../app/app.ts';
+import { createApp, type Dispatcher } from '../app/app.ts';
 import { OK, SILENT } from '../app/message.ts';
 import { assertNumber } from '../bytes/assert.ts';
 import { EMPTY } from '../bytes/bytes.ts';
@@ -129,7 +129,7 @@ export class LookupServer implements AsyncDisposable {
 /** From arrivals to answers. */
 class Door {
   readonly listenOptions: ListenOptions;
-  readonly #app: App;
+  readonly #app: Dispatcher;
   readonly #lookup: Lookup;
   readonly #schemes: ReadonlySet<Scheme>;
   readonly #limits: SealedLimits;
@@ -146,7 +146,8 @@ class Door {
     assertNumber(unsealedReplyRate, 'unsealedReplyRate', 1);
     this.#lookup = lookup;
     this.#schemes = schemes;
-    this.#app = lookup.mount(createApp(options.log === undefined ? {} : { log: options.log }));
+    const app = lookup.mount(createApp(options.log === undefined ? {} : { log: options.log }));
+    this.#app = options.observe?.(app) ?? app;
     this.#limits = resolveLimits(options);
     this.#maxDatagram = this.#limits.maxDatagram;
     this.#log = options.log ?? SILENT;

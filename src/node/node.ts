@@ -1,6 +1,7 @@
 /** A whole node, as whoever runs it, its console and its bridges see it. */
 
 import type { Logger } from '../app/message.ts';
+import type { Console } from '../console/console.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { LookupServer } from '../lookup/server.ts';
@@ -39,6 +40,7 @@ export interface RunningParts {
   readonly sessions: SessionServer | null;
   readonly peers: PeerNode | null;
   readonly bridges: Bridges | null;
+  readonly console: Pick<Console, 'address' | 'link'> | null;
 }
 
 /** A broadcaster with what it keeps, for whoever looks into that. */

@@ -1,22 +1,25 @@
 /** All parts of a node: started in order, stopped in reverse, and changed without dropping what need not be dropped. */
 
+import type { Console } from '../console/console.ts';
 import type { LookupServer } from '../lookup/server.ts';
 import type { PeerNode } from '../peers/node.ts';
 import type { RequestServer } from '../request/server.ts';
 import type { SessionServer } from '../session/server.ts';
 import type { NodeConfig } from './config.ts';
-import type { Node, ReloadReport, RunningBroadcaster, RunningParts } from './node.ts';
+import type { LogTail } from './log-tail.ts';
+import type { ReloadReport, RunningBroadcaster, RunningParts } from './node.ts';
 import type { PartName, PartStatus } from './part.ts';
 import { type Bridges, bridgesPart } from './parts/bridges.ts';
 import { broadcasterPart } from './parts/broadcaster.ts';
-import { lookupPart } from './parts/lookup.ts';
+import { type ConsolePartOptions, consolePart } from './parts/console.ts';
+import { type LookupPartOptions, lookupPart } from './parts/lookup.ts';
 import { peersPart } from './parts/peers.ts';
 import { type RequestPartOptions, requestPart } from './parts/request.ts';
 import { sessionsPart } from './parts/sessions.ts';
 import { Slot } from './slot.ts';
 
-interface PartsOptions extends RequestPartOptions {
-  readonly node: Node;
+interface PartsOptions extends RequestPartOptions, LookupPartOptions, ConsolePartOptions {
+  readonly log: LogTail;
   onStatus(status: PartStatus): void;
 }
 
@@ -27,6 +30,7 @@ export class Parts {
   readonly #sessions: Slot<SessionServer>;
   readonly #peers: Slot<PeerNode>;
   readonly #bridges: Slot<Bridges>;
+  readonly #console: Slot<Console>;
   /** In their order. */
   readonly #slots: readonly Slot<unknown>[];
 
@@ -37,6 +41,7 @@ export class Parts {
     this.#sessions = new Slot(sessionsPart(options), options);
     this.#peers = new Slot(peersPart(options), options);
     this.#bridges = new Slot(bridgesPart(options), options);
+    this.#console = new Slot(consolePart(options), options);
     this.#slots = [
       this.#request,
       this.#lookup,
@@ -44,6 +49,7 @@ export class Parts {
       this.#sessions,
       this.#peers,
       this.#bridges,
+      this.#console,
     ];
   }
 
@@ -59,6 +65,7 @@ export class Parts {
       sessions: this.#sessions.handle,
       peers: this.#peers.handle,
       bridges: this.#bridges.handle,
+      console: this.#console.handle,
     };
   }
 

@@ -6,9 +6,10 @@ import { IdentityRing } from '../keys/identity-ring.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { Events } from '../sealed/events.ts';
 import { accessOf } from './access.ts';
-import { type NodeConfig, type PartialNodeConfig, parseConfig } from './config.ts';
+import { CONFIG_FILE, type NodeConfig, type PartialNodeConfig, parseConfig } from './config.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { Front, type Taker } from './front.ts';
+import { LogTail } from './log-tail.ts';
 import type { Node, NodeEvent, ReloadReport, RunningParts } from './node.ts';
 import { loadOrMakeIdentities, NodeKeys } from './node-keys.ts';
 import type { PartName, PartStatus } from './part.ts';
@@ -29,6 +30,8 @@ export interface ServeExtras {
   readonly log?: Logger;
   /** Other processes share the ports of requests. Default false. */
   readonly reusePort?: boolean;
+  /** What the console shows, and writes when somebody changes it there. Default `sotto.config.json`. */
+  readonly configFile?: string;
   /** Starts the processes of `request.workers`. Default: there can be none. */
   readonly startWorkers?: NonNullable<RequestPartOptions['startWorkers']>;
   /** Gives the app of a config that is reloaded. Default: the app stays. */
@@ -82,7 +85,7 @@ class SottoNode implements Node {
   readonly #keys: NodeKeys;
   readonly startedAt: number = Date.now();
   readonly traffic: Traffic = new Traffic();
-  readonly log: Logger;
+  readonly log: LogTail;
   readonly #extras: ServeExtras;
   readonly #front: Front;
   readonly #parts: Parts;
@@ -97,7 +100,8 @@ class SottoNode implements Node {
   #closed: Promise<void> | null = null;
 
   constructor(app: App, config: NodeConfig, keys: NodeKeys, extras: ServeExtras) {
-    const { log = SILENT, reusePort = false, startWorkers = null } = extras;
+    const { reusePort = false, startWorkers = null, configFile = CONFIG_FILE, passphrase = null } = extras;
+    const log = new LogTail(extras.log ?? SILENT);
     this.#keys = keys;
     this.log = log;
     this.#extras = extras;
@@ -106,7 +110,17 @@ class SottoNode implements Node {
     this.#events = new Events(log);
     this.#front = new Front(app, accessOf(config.access));
     this.#parts = new Parts({
-      ...{ node: this, app: this.traffic.watch(this.#front), keys, log, reusePort, startWorkers },
+      ...{
+        node: this,
+        front: this.#front,
+        traffic: this.traffic,
+        app: this.traffic.watch(this.#front),
+        keys,
+        log,
+        reusePort,
+        startWorkers,
+      },
+      ...{ configFile, passphrase },
       onStatus: (status) => {
         if (this.#isUp) this.#sayFailure(status);
         this.#events.emit({ type: 'part', status });

@@ -1,5 +1,6 @@
 /** The part of a node that answers from files; a query that begins with a slash is a route of the app. */
 
+import type { Dispatcher } from '../../app/app.ts';
 import { readLegacyKey, readLegacyPublicKey } from '../../lookup/legacy/keys.ts';
 import type { DoorOptions } from '../../lookup/options.ts';
 import { LookupServer } from '../../lookup/server.ts';
@@ -7,10 +8,17 @@ import type { NodeConfig } from '../config.ts';
 import { SAMPLE, writeSample } from '../demo.ts';
 import type { LookupSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
+import type { Traffic } from '../traffic.ts';
 import { type PartContext, said } from './context.ts';
 import { keysOf } from './request.ts';
 
-export function lookupPart(context: PartContext): PartPlan<LookupServer> {
+export interface LookupPartOptions extends PartContext {
+  /** What every door leads to, where nobody looks on: queries are looked at as they come. */
+  readonly front: Dispatcher;
+  readonly traffic: Traffic;
+}
+
+export function lookupPart(context: LookupPartOptions): PartPlan<LookupServer> {
   return {
     name: 'lookup',
     settings: ({ lookup, data }) => (lookup === false ? null : { ...lookup, data }),
@@ -20,11 +28,13 @@ export function lookupPart(context: PartContext): PartPlan<LookupServer> {
 
 async function start(
   { lookup, data }: NodeConfig,
-  { app, keys, log }: PartContext,
+  context: LookupPartOptions,
 ): Promise<Started<LookupServer>> {
+  const { front: app, keys, log } = context;
   const { files, allow, schemes, host, port, write, legacyKeys } = lookup as LookupSection;
   const server = await LookupServer.start({
     ...{ host, port, schemes, identity: keys.identities, log, app },
+    observe: (lookup) => observed(lookup, context.traffic),
     allow: keys.revoked.refusing(allow === undefined ? () => true : keysOf(allow, 'lookup.allow')),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
     ...said({ write }),
@@ -35,6 +45,15 @@ async function start(
     handle: server,
     addresses: [`udp://${place}`, `tcp://${place}`],
     close: () => server.close(),
+  };
+}
+
+/** Whoever waits for a row to change is no message that takes long. */
+function observed(lookup: Dispatcher, traffic: Traffic): Dispatcher {
+  const watched = traffic.watch(lookup);
+  return {
+    ...watched,
+    dispatch: (message) => (message.route === '/lookup/watch' ? lookup : watched).dispatch(message),
   };
 }
 

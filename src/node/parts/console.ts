@@ -1,0 +1,68 @@
+/** The part of a node that shows it to whoever runs it: a page on this machine alone, loaded where it is on. */
+
+import { type InboundMessage, OK, type Reply } from '../../app/message.ts';
+import type { Console } from '../../console/console.ts';
+import type { KeyRing } from '../../console/options.ts';
+import { rotateIdentity } from '../../keys/rotation.ts';
+import { Chat } from '../chat.ts';
+import type { NodeConfig } from '../config.ts';
+import type { LogTail } from '../log-tail.ts';
+import type { Node } from '../node.ts';
+import type { NodeKeys } from '../node-keys.ts';
+import type { ConsoleSection } from '../sections.ts';
+import type { PartPlan, Started } from '../slot.ts';
+
+export interface ConsolePartOptions {
+  readonly node: Node;
+  readonly keys: NodeKeys;
+  readonly log: LogTail;
+  /** What the page shows and changes. */
+  readonly configFile: string;
+  /** Opens a sealed key file, which is then changed for a new key; null where there is none. */
+  readonly passphrase: string | null;
+}
+
+export function consolePart(options: ConsolePartOptions): PartPlan<Console> {
+  return {
+    name: 'console',
+    settings: ({ console, data }) => (console === false ? null : { ...console, data }),
+    start: (config) => start(config, options),
+  };
+}
+
+async function start(config: NodeConfig, options: ConsolePartOptions): Promise<Started<Console>> {
+  const { node, log, configFile } = options;
+  const { listen } = config.console as ConsoleSection;
+  const { Console } = await import('../../console/console.ts');
+  const chat = new Chat(() => node.running.peers);
+  const console = await Console.start(node, { listen, configFile, chat, log, keys: keyRing(options) });
+  const end = node.take((message) => taken(chat, message));
+  return {
+    handle: console,
+    addresses: [console.address],
+    async close() {
+      end();
+      await console.close();
+    },
+  };
+}
+
+/** What people say to each other is for people, and nothing for the app. */
+function taken(chat: Chat, message: InboundMessage): Promise<Reply> | null {
+  if (!chat.take(message)) return null;
+  return Promise.resolve({ status: OK, value: undefined, representation: 'auto' });
+}
+
+function keyRing({ node, keys, passphrase }: ConsolePartOptions): KeyRing {
+  return {
+    list() {
+      const { current, previous } = keys.identities;
+      const before = previous.map(({ identity, until }) => ({ publicKey: identity.publicKey, until }));
+      return [{ publicKey: current.publicKey, until: null }, ...before];
+    },
+    async rotate(overlap) {
+      await rotateIdentity(node.config.identity, { overlap, ...(passphrase === null ? {} : { passphrase }) });
+      await node.reload(node.config); // which takes the keys anew
+    },
+  };
+}
