@@ -66,6 +66,9 @@ export type StatusErrorCode =
   | 'too_early'
   | 'unavailable';
 
+/** Tests by simulation. */
+type TestErrorCode = 'simulation_failed';
+
 /** Whom a person means. */
 type PeerErrorCode = 'peer_ambiguous' | 'peer_unknown';
 
@@ -90,6 +93,7 @@ export type ErrorCode =
   | UsageErrorCode
   | StatusErrorCode
   | PeerErrorCode
+  | TestErrorCode
   | ConnectionErrorCode;
 
 /**

@@ -30,10 +30,12 @@ import { type Bytes, concat } from '../../bytes/bytes.ts';
 import { decodeHex } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { Aead, MlKemPrivateKey, Primitives, X25519PrivateKey, X25519PublicKey } from '../types.ts';
+import { simulated } from './simulated.ts';
 
 const TAG_SIZE = 16;
 const TAG = { authTagLength: TAG_SIZE };
 const MAX_HKDF_INFO = 1024;
+const X25519_KEY_SIZE = 32;
 const MLKEM768_PUBLIC_KEY_SIZE = 1184;
 
 // DER headers of the fixed-size keys, so that a raw key is one concatenation away (RFC 8410, RFC 9935).
@@ -63,7 +65,11 @@ function withoutStackTraces<T>(work: () => T): T {
 
 export const primitives: Primitives = {
   name: 'node',
-  randomBytes: (length) => (length <= MAX_POOLED ? fromPool(length) : plain(randomBytes(length))),
+  randomBytes(length) {
+    const machine = simulated();
+    if (machine) return machine.randomBytes(length);
+    return length <= MAX_POOLED ? fromPool(length) : plain(randomBytes(length));
+  },
   equalSecrets: (left, right) => left.length === right.length && timingSafeEqual(left, right),
 
   sha256: (data) => plain(hash('sha256', data, 'buffer')),
@@ -78,13 +84,12 @@ export const primitives: Primitives = {
 
   x25519: {
     generate() {
+      const machine = simulated();
+      if (machine) return pairOf(machine.randomBytes(X25519_KEY_SIZE));
       const { privateKey, publicKey } = generateKeyPairSync('x25519');
       return { privateKey: handle<X25519PrivateKey>(privateKey), publicKey: jwkField(publicKey, 'x') };
     },
-    importPrivate(raw) {
-      const der = Buffer.from(concat(X25519_PKCS8, raw));
-      return handle<X25519PrivateKey>(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
-    },
+    importPrivate: privateKeyOf,
     exportPrivate: (privateKey) => jwkField(keyObject(privateKey), 'd'),
     importPublic(raw) {
       // By JWK: cheap on every version, where DER costs 2 to 12 times as much.
@@ -120,20 +125,25 @@ export const primitives: Primitives = {
       };
     },
     encapsulate(publicKey) {
-      const { sharedKey, ciphertext } = encapsulate(mlKemPublicKey(publicKey));
+      const key = mlKemPublicKey(publicKey);
+      const machine = simulated();
+      if (machine) return machine.encapsulate(publicKey);
+      const { sharedKey, ciphertext } = encapsulate(key);
       return { sharedSecret: plain(sharedKey), ciphertext: plain(ciphertext) };
     },
     decapsulate: (privateKey, ciphertext) => plain(decapsulate(keyObject(privateKey), ciphertext)),
   },
 
-  scrypt: (passphrase, salt, { N, r, p }, length) =>
-    new Promise((resolve, reject) => {
+  scrypt(passphrase, salt, { N, r, p }, length) {
+    const derived = new Promise<Bytes>((resolve, reject) => {
       // Twice what scrypt needs: Node's own limit of 32 MiB is below our cost, and a refusal would haunt the next call.
       const maxmem = 256 * r * (N + p + 2);
       scrypt(passphrase, salt, length, { N, r, p, maxmem }, (error, key) =>
         error ? reject(error) : resolve(plain(key)),
       );
-    }),
+    });
+    return simulated()?.outside(derived) ?? derived;
+  },
 };
 
 export const chaCha20Poly1305: Aead = aead(
@@ -154,6 +164,16 @@ function fromPool(length: number): Bytes {
   }
   pooled += length;
   return pool.slice(pooled - length, pooled);
+}
+
+function privateKeyOf(raw: Bytes): X25519PrivateKey {
+  const der = Buffer.from(concat(X25519_PKCS8, raw));
+  return handle<X25519PrivateKey>(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+}
+
+function pairOf(raw: Bytes): { privateKey: X25519PrivateKey; publicKey: Bytes } {
+  const privateKey = privateKeyOf(raw);
+  return { privateKey, publicKey: jwkField(keyObject(privateKey), 'x') };
 }
 
 function mlKemPublicKey(raw: Bytes): KeyObject {

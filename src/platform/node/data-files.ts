@@ -11,6 +11,7 @@ import { messageOf, SottoError } from '../../errors.ts';
 import type { DataFiles } from '../types.ts';
 import { primitives } from './crypto.ts';
 import { flushFolder, hasCode } from './files.ts';
+import { perMachine } from './simulated.ts';
 
 /** Read between two reports of progress, bytes. */
 const PIECE = 8 * 1024 * 1024;
@@ -18,7 +19,7 @@ const PIECE = 8 * 1024 * 1024;
 const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
 const LEFT_OVER = 60_000;
 
-export const dataFiles: DataFiles = {
+const onDisk: DataFiles = {
   stamp(path) {
     try {
       const found = statSync(path, { bigint: true });
@@ -133,6 +134,8 @@ export const dataFiles: DataFiles = {
   nameOf: basename,
   join,
 };
+
+export const dataFiles: DataFiles = perMachine(onDisk, (machine) => machine.dataFiles);
 
 /** On disk, in a file of its owner alone, when it resolves. */
 async function writeDurably(path: string, flags: 'wx' | 'a', content: Bytes): Promise<void> {

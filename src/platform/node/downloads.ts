@@ -19,6 +19,7 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Downloads, PartialFile, SourceFile } from '../types.ts';
 import { flushFolder, hasCode } from './files.ts';
+import { perMachine } from './simulated.ts';
 
 /** Read at once for a digest, bytes. */
 const PIECE = 1024 * 1024;
@@ -30,7 +31,7 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 const NO_WAITING = constants.O_NONBLOCK ?? 0;
 
-export const downloads: Downloads = {
+const onDisk: Downloads = {
   async openSource(path) {
     let handle: FileHandle | null = null;
     try {
@@ -78,6 +79,8 @@ export const downloads: Downloads = {
 
   resolve,
 };
+
+export const downloads: Downloads = perMachine(onDisk, (machine) => machine.downloads);
 
 interface Stamp {
   readonly size: number;

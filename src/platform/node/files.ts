@@ -8,6 +8,7 @@ import { encodeHex } from '../../bytes/text.ts';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
+import { perMachine } from './simulated.ts';
 
 export { dataFiles } from './data-files.ts';
 export { downloads } from './downloads.ts';
@@ -19,7 +20,7 @@ const OTHERS = 0o077;
 /** Unless told otherwise: a key file is small, and what is larger is something else. */
 const MAX_SIZE = 64 * 1024;
 
-export const files: Files = {
+const onDisk: Files = {
   async readPrivate(path, maxSize = MAX_SIZE) {
     const handle = await openForReading(path);
     try {
@@ -51,6 +52,8 @@ export const files: Files = {
     }
   },
 };
+
+export const files: Files = perMachine(onDisk, (machine) => machine.files);
 
 async function openForReading(path: string): Promise<FileHandle> {
   try {

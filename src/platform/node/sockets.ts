@@ -7,11 +7,12 @@ import { listenHttp, listenHttpStreams } from './http.ts';
 import { get, post, postStream } from './http-client.ts';
 import { loadMdns } from './mdns.ts';
 import { bindMulticast } from './multicast.ts';
+import { perMachine } from './simulated.ts';
 import { connectStream, listenStreams } from './tcp.ts';
 import { bindDatagrams, connectDatagrams } from './udp.ts';
 import { connectChannel } from './websocket.ts';
 
-export const sockets: Sockets = {
+const ofSystem: Sockets = {
   bindDatagrams,
   connectDatagrams,
   bindMulticast,
@@ -28,3 +29,5 @@ export const sockets: Sockets = {
   connectChannel,
   soon: (work) => void setImmediate(work),
 };
+
+export const sockets: Sockets = perMachine(ofSystem, (machine) => machine.sockets);

@@ -8,12 +8,15 @@ import { encodeHex } from '../../bytes/text.ts';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Spool, StoredFile } from '../types.ts';
 import { primitives } from './crypto.ts';
+import { simulated } from './simulated.ts';
 
 /** Read at once, bytes. */
 const PIECE = 64 * 1024;
 
 /** @throws SottoError `file_unwritable`. */
 export async function openSpool(folder: string = tmpdir()): Promise<Spool> {
+  const machine = simulated();
+  if (machine) return machine.openSpool();
   const path = join(folder, `sotto-${encodeHex(primitives.randomBytes(12))}.spool`);
   try {
     const handle = await open(path, 'wx+', 0o600);
@@ -30,6 +33,8 @@ export async function openSpool(folder: string = tmpdir()): Promise<Spool> {
 
 /** A file of somebody's, to be read as it is now. @throws SottoError `file_unreadable`. */
 export async function openStored(path: string): Promise<StoredFile> {
+  const machine = simulated();
+  if (machine) return machine.openStored(path);
   try {
     const handle = await open(path, 'r');
     const { size } = await handle.stat();

@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Database, SqlValue } from '../types.ts';
 import { GroupCommit } from './group-commit.ts';
+import { simulated } from './simulated.ts';
 
 /** Waiting for another process' transaction, ms. */
 const BUSY_TIMEOUT = 5000;
@@ -20,8 +21,9 @@ export function openDatabase(
   path: string,
   { isPrivate = false }: { readonly isPrivate?: boolean } = {},
 ): Database {
-  if (isPrivate && path !== ':memory:') makePrivate(path);
-  const database = open(path);
+  const machine = simulated();
+  if (isPrivate && path !== ':memory:' && !machine) makePrivate(path);
+  const database = machine?.openDatabase(path) ?? open(path);
   const commit = new GroupCommit(database);
   return {
     execute: (sql) => database.exec(sql),
@@ -38,7 +40,7 @@ export function openDatabase(
     flush: () => commit.flush(),
     close() {
       commit.flush();
-      database.close();
+      if (!machine) database.close();
     },
   };
 }

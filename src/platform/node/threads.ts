@@ -3,8 +3,9 @@
 import { parentPort, Worker } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
 import type { Threads } from '../types.ts';
+import { perMachine } from './simulated.ts';
 
-export const threads: Threads = {
+const ofSystem: Threads = {
   start({ base, name }, { onMessage, onEnd }) {
     // Sources run unbuilt: the module beside has the ending that its caller has.
     const ending = base.slice(base.lastIndexOf('.'));
@@ -27,3 +28,5 @@ export const threads: Threads = {
     parentPort?.on('message', (message) => onMessage(message, (answer) => parentPort?.postMessage(answer)));
   },
 };
+
+export const threads: Threads = perMachine(ofSystem, (machine) => machine.threads);

@@ -54,7 +54,7 @@ const DEFAULTS = {
   maxWaiting: 256,
   maxWaitingPerHost: 16,
   maxRecoveries: 8,
-  now: Date.now,
+  now: (): number => Date.now(),
 };
 
 export class IntentCheck {
