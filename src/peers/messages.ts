@@ -1,5 +1,6 @@
 /** Sealed messages to peers: asked at once, or kept until the peer is back, and then in their order. */
 
+import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import type { Logger } from '../app/message.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
@@ -37,6 +38,7 @@ interface MessagesOptions {
 
 /** Where kept messages are delivered. */
 export const LETTER_ROUTE = '/sotto/peers/letter';
+const LETTER_ID_SIZE = 16;
 /** Peers whose connections are kept at hand. */
 const MOST_CLIENTS = 256;
 
@@ -110,17 +112,33 @@ export class Messages {
   }
 
   /**
-   * Keeps a message until its peer takes it.
+   * Asks a peer, or keeps the message until it takes it: as one letter, which is handled once either way. None overtakes
+   * those that wait.
    *
    * @param keep ms.
-   * @throws SottoError `too_many_requests`, `invalid_body`, `refused`.
+   * @returns the answer; undefined where it is kept.
+   * @throws SottoError `too_many_requests`, `invalid_body`, `refused`, and StatusError as {@link ask}.
    */
-  async keep(id: PeerId, route: string, body: unknown, keep: number, options: AskOptions): Promise<void> {
-    this.#requireAllowed(id);
-    const { representation, bytes } = encodeBody(body, options.representation);
-    const expiresAt = this.#options.now() + keep;
-    await this.#outbox.add({ peer: id, route, representation, body: bytes, expiresAt });
-    this.deliver(id);
+  async askOrKeep(
+    peer: SealedPeer,
+    route: string,
+    body: unknown,
+    { keep, representation: wanted, ...options }: AskOptions & { readonly keep: number },
+  ): Promise<unknown> {
+    this.#requireAllowed(peer.id);
+    const { representation, bytes } = encodeBody(body, wanted);
+    const id = primitives.randomBytes(LETTER_ID_SIZE);
+    const letter = { id, route, representation, body: bytes };
+    if (this.#isThere(peer.id) && this.#outbox.next(peer.id) === null) {
+      try {
+        return await this.ask(peer, LETTER_ROUTE, letter, options);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+      }
+    }
+    await this.#outbox.add({ ...letter, peer: peer.id, expiresAt: this.#options.now() + keep });
+    this.deliver(peer.id);
+    return undefined;
   }
 
   /** What waits for one peer waits for another, which it has become. */
@@ -163,8 +181,8 @@ export class Messages {
 
   async #deliverAll(id: PeerId): Promise<void> {
     for (let letter = this.#outbox.next(id); letter && !this.#closed; letter = this.#outbox.next(id)) {
-      const peer = this.#options.table.get(id);
-      if (peer?.kind !== 'sealed' || !peer.isVerified) return;
+      const peer = this.#isThere(id);
+      if (!peer) return;
       const { id: letterId, route, representation, body } = letter;
       try {
         await this.ask(peer, LETTER_ROUTE, { id: letterId, route, representation, body });
@@ -174,6 +192,11 @@ export class Messages {
       }
       await this.#outbox.remove(letter);
     }
+  }
+
+  #isThere(id: PeerId): SealedPeer | null {
+    const peer = this.#options.table.get(id);
+    return peer?.kind === 'sealed' && peer.isVerified ? peer : null;
   }
 
   #clientFor(peer: SealedPeer): PeerClient {
@@ -210,6 +233,11 @@ function placesOf({ addresses }: SealedPeer): readonly Place[] {
   const places = addresses.filter(({ isVerified }) => isVerified);
   if (places.length > 0) return places;
   throw new SottoError('unreachable', 'Nobody knows where that peer is now.');
+}
+
+/** The peer may be back another time. */
+function isAway(error: unknown): boolean {
+  return error instanceof SottoError && ['unreachable', 'timeout'].includes(error.code);
 }
 
 /** The peer has it, and does not want it: another try would end as this one did. */

@@ -238,15 +238,9 @@ export class PeerNode implements AsyncDisposable {
     const { keep = 0, ...asking } = options;
     const found = this.#now(typeof peer === 'string' ? this.find(peer) : peer);
     if (found.kind === 'plain') return this.#tellPlain(found, route, body);
-    if (keep > 0 && !this.#isThere(found)) {
-      return this.#messages.keep(found.id, route, body, keep, asking);
-    }
-    try {
-      return await this.#messages.ask(found, route, body, asking);
-    } catch (error) {
-      if (keep === 0 || !isAway(error)) throw error;
-      return this.#messages.keep(found.id, route, body, keep, asking);
-    }
+    return keep > 0
+      ? this.#messages.askOrKeep(found, route, body, { ...asking, keep })
+      : this.#messages.ask(found, route, body, asking);
   }
 
   /**
@@ -398,11 +392,6 @@ export class PeerNode implements AsyncDisposable {
     return (peer.kind === 'sealed' ? this.#table.get(peer.id) : null) ?? peer;
   }
 
-  #isThere({ id }: SealedPeer): boolean {
-    const peer = this.#table.get(id);
-    return peer?.kind === 'sealed' && peer.isVerified;
-  }
-
   #isBlocked(id: PeerId): boolean {
     return this.#pins.get(id)?.isBlocked ?? false;
   }
@@ -411,9 +400,4 @@ export class PeerNode implements AsyncDisposable {
 function blockForGood(pins: Pins, id: string): void {
   const peer = parsePeerId(id);
   if (peer !== null && !pins.get(peer)?.isBlocked) pins.block(peer);
-}
-
-/** The peer may be back another time. */
-function isAway(error: unknown): boolean {
-  return error instanceof SottoError && ['unreachable', 'timeout'].includes(error.code);
 }

@@ -1,6 +1,5 @@
 /** Messages for peers that are away: on disk, in their order, bounded, and not for ever. */
 
-import { primitives } from '#crypto';
 import { openDatabase } from '#files';
 import type { Bytes } from '../bytes/bytes.ts';
 import { SottoError } from '../errors.ts';
@@ -30,7 +29,6 @@ interface OutboxLimits {
 }
 
 const LIMITS: OutboxLimits = { maxPerPeer: 1000, maxInAll: 10_000, maxBytes: 64 * 1024 * 1024 };
-const ID_SIZE = 16;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS sotto_outbox (
@@ -84,13 +82,12 @@ export class Outbox {
    *
    * @throws SottoError `too_many_requests` where too many wait.
    */
-  add(letter: Omit<Letter, 'number' | 'id'>): Promise<Letter> {
-    const { peer, route, representation, body, expiresAt } = letter;
+  add(letter: Omit<Letter, 'number'>): Promise<Letter> {
+    const { id, peer, route, representation, body, expiresAt } = letter;
     return this.#database.write(() => {
       this.#requireRoom(peer, body.length);
-      const id = primitives.randomBytes(ID_SIZE);
       const row = this.#insert.get(id, peer, route, representation, body, expiresAt);
-      return { ...letter, id, number: Number(row?.number) };
+      return { ...letter, number: Number(row?.number) };
     });
   }
 
