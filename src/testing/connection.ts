@@ -23,11 +23,19 @@ const TIMED_OUT = 'read ETIMEDOUT';
 /** The longest until TCP tries again, once the way is open, ms. */
 const MOST_BACKED_OFF = 1000;
 
+/** Something on its way. */
+interface Parcel {
+  readonly at: number;
+  /** A word that the connection is over: to an end that knows, it means nothing. */
+  readonly isReset: boolean;
+  readonly arrive: () => void;
+}
+
 /** One direction, and the end that sends. */
 interface Direction {
   readonly end: ConnectionEnd;
   onBroken: (why: string) => void;
-  readonly waiting: { readonly at: number; readonly arrive: () => void }[];
+  readonly waiting: Parcel[];
   isPumping: boolean;
   isStalled: boolean;
   /** Whether the end still has it. */
@@ -78,7 +86,7 @@ export class Connection {
   /** An end drops it, and the other one hears so. */
   abort(side: Side): void {
     if (!this.#directions[side].isOpen) return;
-    this.#push(side, () => this.#break(other(side), RESET));
+    this.#pushReset(side);
     this.close(side);
   }
 
@@ -132,12 +140,16 @@ export class Connection {
     direction.patience = until;
   }
 
-  #push(from: Side, arrive: () => void): void {
+  #pushReset(from: Side): void {
+    this.#push(from, () => this.#break(other(from), RESET), true);
+  }
+
+  #push(from: Side, arrive: () => void, isReset = false): void {
     const direction = this.#directions[from];
     const [sender, receiver] = [direction.end.machine, this.#directions[other(from)].end.machine];
     const before = direction.waiting.at(-1)?.at ?? 0;
     const at = Math.max(before, this.#network.timeline.now + this.#network.reliableDelay(sender, receiver));
-    direction.waiting.push({ at, arrive });
+    direction.waiting.push({ at, arrive, isReset });
     this.#pumpSoon(from);
   }
 
@@ -164,7 +176,7 @@ export class Connection {
     const first = direction.waiting.shift();
     if (!first) return;
     if (receiving.isOpen && receiving.end.program.isAlive) receiving.end.program.tell(first.arrive);
-    else this.#reset(from);
+    else if (!first.isReset) this.#reset(from);
     this.#pumpSoon(from);
     this.#forgetIfOver();
   }
@@ -178,7 +190,7 @@ export class Connection {
   /** The other machine knows nothing of this connection any more. */
   #reset(side: Side): void {
     this.#directions[side].waiting.length = 0;
-    this.#push(other(side), () => this.#break(side, RESET));
+    this.#pushReset(other(side));
   }
 
   #break(side: Side, why: string): void {

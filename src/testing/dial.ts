@@ -72,7 +72,11 @@ class Attempt {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#port = from.portFor(0);
-    this.#end = { machine: from, program: from.program, onBroken: options.onBroken };
+    const onBroken = (why: string): void => {
+      this.#fail('ECONNRESET', why); // where it breaks before the answer has come
+      options.onBroken(why);
+    };
+    this.#end = { machine: from, program: from.program, onBroken };
     const { host, port } = options.to;
     this.#end.program.later(options.timeout, () =>
       this.#fail('ETIMEDOUT', `connect ETIMEDOUT ${host}:${port}`),

@@ -3,7 +3,7 @@
 import type { SimulatedMachine } from '../platform/node/simulated.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
-import { isLoopback } from './network.ts';
+import { isLoopback, isWildcard } from './network.ts';
 import { Program } from './program.ts';
 import type { Random } from './random.ts';
 
@@ -155,7 +155,7 @@ export class Machine {
 
   /** Its own address as another machine, or itself by loopback, sees it. */
   addressTo(host: string): string {
-    return isLoopback(host) ? '127.0.0.1' : this.address;
+    return isLoopback(host) || isWildcard(host) ? '127.0.0.1' : this.address;
   }
 
   #begin(): Program {
@@ -173,10 +173,6 @@ export class Machine {
 
 export function systemError(code: string, text: string): Error {
   return Object.assign(new Error(text), { code });
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::' || host === '';
 }
 
 function overlap(left: string, right: string): boolean {

@@ -17,7 +17,8 @@ export interface Conditions {
 }
 
 const USUAL: Required<Conditions> = { delay: [0.2, 2], loss: 0, duplication: 0 };
-const LOOPBACK: Required<Conditions> = { delay: [0.01, 0.05], loss: 0, duplication: 0 };
+/** Of a machine to itself. */
+const LOOPBACK: Required<Conditions> = { delay: [0, 0], loss: 0, duplication: 0 };
 /** Until what is lost of a connection is sent again, ms. */
 const RETRANSMIT = 200;
 
@@ -58,7 +59,7 @@ export class Network {
 
   /** By name or address, as `from` sees it; null where nobody has it. */
   find(host: string, from: Machine): Machine | null {
-    if (isLoopback(host)) return from;
+    if (isLoopback(host) || isWildcard(host)) return from;
     return this.#byAddress.get(host) ?? this.#machines.get(host) ?? null;
   }
 
@@ -140,6 +141,11 @@ export class Network {
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** All addresses of a machine to who listens; who connects to it, as Linux has it, connects to itself. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::' || host === '';
 }
 
 function wayOf(from: Machine, to: Machine): string {

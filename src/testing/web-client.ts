@@ -106,6 +106,7 @@ class Client {
   ): Promise<Pipe> {
     const { program } = this.#machine;
     const opening = Promise.withResolvers<void>();
+    opening.promise.catch(() => {}); // it may fail before anybody waits for it
     const pipe = new SimulatedPipe({ kind: 'messages', program, remote: to, maxMessage });
     const onBroken = (why: string): void => {
       opening.reject(new Error(why));

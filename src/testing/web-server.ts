@@ -156,6 +156,7 @@ export async function listenWeb(
     async close() {
       machine.streams.close(door);
       for (const connection of [...open.keys()]) connection.close();
+      await new Promise<void>((resolve) => door.program.later(0, resolve)); // as sockets take their time
     },
   };
 }

@@ -240,7 +240,7 @@ export class World {
         `The scenario is not over after ${this.#within} ms; the option "within" gives it longer.`,
       );
     }
-    event.run();
+    (globalThis as any).STEPS = ((globalThis as any).STEPS ?? 0) + 1; event.run();
   }
 
   /** Those whose condition holds go on. @returns whether there are any. */

@@ -20,6 +20,8 @@ export interface Abilities {
   readonly proven: boolean;
   /** Whether a send on a closed port fails. */
   readonly tellsUnreachable: boolean;
+  /** Where each test is to run. Default here. */
+  readonly play?: (body: () => Promise<void>) => Promise<unknown>;
 }
 
 const SMALL: ListenLimits = {
@@ -100,8 +102,12 @@ export function transportContract(abilities: Abilities): void {
     return made;
   }
 
+  function check(name: string, body: () => Promise<void>): void {
+    test(name, async () => void (await (abilities.play ? abilities.play(body) : body())));
+  }
+
   describe(`the road ${abilities.url}`, () => {
-    test('carries a packet there and back, and says where from', async () => {
+    check('carries a packet there and back, and says where from', async () => {
       await using way = await road();
       const seen = Promise.withResolvers<Arrival>();
       way.onArrival = async (arrival) => {
@@ -118,7 +124,7 @@ export function transportContract(abilities: Abilities): void {
       assert.ok(arrival.remote.length > 0 && arrival.host.length > 0);
     });
 
-    test('carries many at once, answered in any order', async () => {
+    check('carries many at once, answered in any order', async () => {
       await using way = await road();
       const held: Arrival[] = [];
       const answered = Promise.withResolvers<void>();
@@ -139,7 +145,7 @@ export function transportContract(abilities: Abilities): void {
       );
     });
 
-    test('carries the longest packet, both ways', async () => {
+    check('carries the longest packet, both ways', async () => {
       await using way = await road();
       const packet = new Uint8Array(abilities.longest).map((_, index) => index);
       await way.link().send(packet, NEVER);
@@ -147,7 +153,7 @@ export function transportContract(abilities: Abilities): void {
       assert.deepEqual(new Uint8Array(way.replies[0] ?? []), packet);
     });
 
-    test('does without an answer, and without a word where a packet is no good', async () => {
+    check('does without an answer, and without a word where a packet is no good', async () => {
       await using way = await road();
       way.onArrival = async (arrival) => {
         if (arrival.packet[0] === 1) arrival.done();
@@ -167,7 +173,7 @@ export function transportContract(abilities: Abilities): void {
       );
     });
 
-    test('finds the server again after it restarted', async () => {
+    check('finds the server again after it restarted', async () => {
       await using way = await road();
       const link = way.link();
       await link.send(Uint8Array.of(1), NEVER);
@@ -184,7 +190,7 @@ export function transportContract(abilities: Abilities): void {
       assert.equal(way.address, address);
     });
 
-    test('stops taking packets, and still answers those it has', async () => {
+    check('stops taking packets, and still answers those it has', async () => {
       await using way = await road();
       const taken = Promise.withResolvers<Arrival>();
       way.onArrival = async (arrival) => {
@@ -201,7 +207,7 @@ export function transportContract(abilities: Abilities): void {
     });
 
     if (abilities.tellsGone) {
-      test('tells the server when the client is gone', async () => {
+      check('tells the server when the client is gone', async () => {
         await using way = await road();
         const gone = Promise.withResolvers<void>();
         const taken = Promise.withResolvers<void>();
@@ -219,7 +225,7 @@ export function transportContract(abilities: Abilities): void {
     }
 
     if (abilities.tellsUnreachable) {
-      test('says that nothing listens there', async () => {
+      check('says that nothing listens there', async () => {
         await using way = await road();
         const { address } = way;
         await Promise.all(way.listeners.map((listener) => listener.close()));
@@ -232,7 +238,7 @@ export function transportContract(abilities: Abilities): void {
       });
     }
 
-    test('is not shared with another server', async () => {
+    check('is not shared with another server', async () => {
       await using way = await road();
       await using second = new Road(abilities);
       await assert.rejects(second.listen(way.address), { code: 'address_in_use', message: /another/ });

@@ -84,6 +84,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...SEEN_BY_PAGE,
   ],
   [PAGE]: [PAGE, ...SEEN_BY_PAGE, 'preact', 'uplot'],
+  testing: [...BELOW_JOBS, 'pubsub', 'testing', 'node:', '@noble/post-quantum'],
   index: [...BELOW_JOBS, ...JOBS, 'node'],
 };
 

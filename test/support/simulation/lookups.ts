@@ -42,8 +42,8 @@ export class Lookups implements Part {
 
   async act(): Promise<void> {
     await Promise.all([
-      nowAndThen(this.#hosts, 4, 1500, () => this.#write()),
-      nowAndThen(this.#hosts, 6, 800, () => this.#ask()),
+      nowAndThen(this.#hosts, 3, 2000, () => this.#write()),
+      nowAndThen(this.#hosts, 4, 1500, () => this.#ask()),
     ]);
   }
 

@@ -23,13 +23,13 @@ export class Neighbours implements Part {
 
   constructor(hosts: Hosts) {
     this.#hosts = hosts;
-    const all = [hosts.home, hosts.desk, hosts.phone];
-    this.#identities = new Map(all.map((host) => [host, host.run(() => Identity.generate())]));
+    const both = [hosts.desk, hosts.phone];
+    this.#identities = new Map(both.map((host) => [host, host.run(() => Identity.generate())]));
   }
 
   async boot(host: Host): Promise<void> {
     const identity = this.#identities.get(host);
-    assert.ok(identity);
+    if (!identity) return;
     const app = createApp().on('/note', ({ body }) => void this.#handled.push(Number(body)));
     const files = { pinFile: '/pins.json', outboxFile: '/outbox.db' };
     const times = { ttl: 4 * ANNOUNCE_EVERY, announceEvery: ANNOUNCE_EVERY };
@@ -39,7 +39,7 @@ export class Neighbours implements Part {
 
   async act(): Promise<void> {
     const { desk } = this.#hosts;
-    await nowAndThen(this.#hosts, 4, 1500, async (index) => {
+    await nowAndThen(this.#hosts, 3, 2000, async (index) => {
       const telling = async (): Promise<unknown> =>
         this.#nodes.get(desk)?.tell('phone', '/note', index, { keep: KEPT_FOR });
       if (await attempt(FAILURES, telling)) this.#sent.push(index);
@@ -49,7 +49,7 @@ export class Neighbours implements Part {
   async check(): Promise<void> {
     const { world, desk } = this.#hosts;
     const within = ANNOUNCE_EVERY + GRACE;
-    await world.runUntil(() => this.#haveFoundEachOther(), { within, what: 'all peers have found each other' });
+    await world.runUntil(() => this.#haveFoundEachOther(), { within, what: 'the peers have found each other' });
     await world.runUntil(() => this.#sent.every((each) => this.#handled.includes(each)), {
       within: 120_000,
       what: 'what was kept is delivered',

@@ -52,14 +52,14 @@ export class Topics implements Part {
       await this.#subscribe(desk, subscriber, this.#heard.desk);
     }
     if (host === phone) {
-      this.#publisher = await phone.start(() => Subscriber.connect(options));
       const subscriber = await phone.start(() => Subscriber.connect({ ...options, transport: 'websocket' }));
+      this.#publisher = subscriber;
       await this.#subscribe(phone, subscriber, this.#heard.phone);
     }
   }
 
   async act(): Promise<void> {
-    await nowAndThen(this.#hosts, 6, 1200, (index) => this.#publish(index));
+    await nowAndThen(this.#hosts, 4, 1800, (index) => this.#publish(index));
   }
 
   async check(): Promise<void> {
