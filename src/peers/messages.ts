@@ -129,7 +129,7 @@ export class Messages {
     const { representation, bytes } = encodeBody(body, wanted);
     const id = primitives.randomBytes(LETTER_ID_SIZE);
     const letter = { id, route, representation, body: bytes };
-    if (this.#isThere(peer.id) && this.#outbox.next(peer.id) === null) {
+    if (await this.#isFreeFor(peer.id)) {
       try {
         return await this.ask(peer, LETTER_ROUTE, letter, options);
       } catch (error) {
@@ -192,6 +192,15 @@ export class Messages {
       }
       await this.#outbox.remove(letter);
     }
+  }
+
+  /** Whether a peer is there and has all that waited for it. */
+  async #isFreeFor(id: PeerId): Promise<boolean> {
+    if (this.#isThere(id) && this.#outbox.next(id) !== null) {
+      this.deliver(id);
+      await this.#delivering.get(id);
+    }
+    return this.#isThere(id) !== null && this.#outbox.next(id) === null;
   }
 
   #isThere(id: PeerId): SealedPeer | null {

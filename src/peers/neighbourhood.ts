@@ -102,7 +102,8 @@ export class Neighbourhood {
   readonly #hostProbes = new RateLimiter(HOST_PROBE_RATE, HOST_PROBE_BURST);
   readonly #quietHostProbes = new RateLimiter(HOST_PROBE_RATE, HOST_PROBE_BURST);
   readonly #greetings = new RateLimiter(GREETING_RATE, GREETING_BURST);
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #ticker: ReturnType<typeof setInterval> | undefined;
+  #soon: readonly ReturnType<typeof setTimeout>[] = [];
   #sockets: readonly MulticastSocket[] = [];
   /** Of the interfaces that each family has now. */
   readonly #addresses = new Map<string, readonly string[]>();
@@ -154,15 +155,15 @@ export class Neighbourhood {
     this.#sockets = second ? [first, second] : [first];
     frames.udpPort = first.unicastPort;
     this.#announceSoon();
-    const tick = setInterval(() => this.#tick(), TICK);
-    tick.unref?.();
-    this.#timers.add(tick);
+    this.#ticker = setInterval(() => this.#tick(), TICK);
+    this.#ticker.unref?.();
   }
 
   /** Says goodbye, if it has ever started. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
+    clearInterval(this.#ticker);
+    for (const timer of this.#soon) clearTimeout(timer);
     if (this.#sockets.length > 0) this.#send(this.announcement({ bye: true }));
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
@@ -233,15 +234,16 @@ export class Neighbourhood {
     }
   }
 
+  /** In place of those that are still to come: at the start each family of interfaces is a change. */
   #announceSoon(): void {
-    for (const after of FIRST_ANNOUNCEMENTS) {
+    for (const timer of this.#soon) clearTimeout(timer);
+    this.#soon = FIRST_ANNOUNCEMENTS.map((after) => {
       const timer = setTimeout(() => {
-        this.#timers.delete(timer);
         if (!this.#closed) this.#announce();
       }, after);
       timer.unref?.();
-      this.#timers.add(timer);
-    }
+      return timer;
+    });
   }
 
   #announce(): void {
