@@ -70,7 +70,8 @@ function send(
     network.note(to.name, `hears ${bytes.length} bytes at ${port} of ${sender.host}:${sender.port}`);
     if (hearing) return hearing.program.tell(() => hearing.onDatagram(bytes, sender));
     const { onRefused } = door;
-    if (onRefused && network.isOpen(to, from)) door.program.later(network.delay(to, from), onRefused);
+    if (!onRefused || !network.isOpen(to, from)) return;
+    network.travel(network.delay(to, from), () => door.program.tell(onRefused));
   });
 }
 

@@ -71,10 +71,16 @@ export class Program {
     this.timeline.plan(ms, () => this.tell(work));
   }
 
-  /** Nothing that it planned happens any more. */
+  /** Nothing that it planned happens any more, and who waits for its work is told. */
   end(): void {
+    const waiting = [...this.#onEnd];
+    this.endQuietly();
+    for (const tell of waiting) tell();
+  }
+
+  /** The same where the whole simulation is over. */
+  endQuietly(): void {
     this.#isAlive = false;
-    for (const tell of this.#onEnd) tell();
     this.#onEnd.clear();
   }
 

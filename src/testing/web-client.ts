@@ -47,7 +47,7 @@ export function webClient(network: Network, machine: Machine): WebClient {
       const request = { method: 'POST', headers: Object.fromEntries(lower), body: concatAll(parts) };
       return client.ask(checked(url), request, limits, limits);
     },
-    get: (url, limits) =>
+    get: async (url, limits) =>
       client.ask(checked(url), { method: 'GET', headers: {}, body: new Uint8Array(0) }, limits, limits),
     connectChannel: (url, options) => client.connect(url, options),
   };

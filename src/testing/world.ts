@@ -3,7 +3,7 @@
 import { SottoError } from '../errors.ts';
 import { loadSpans } from '../pubsub/operations/spans.ts';
 import { Disk } from './disk.ts';
-import { enterSimulation, settled } from './globals.ts';
+import { enterSimulation, realNow, settled } from './globals.ts';
 import { Host, type HostOptions } from './host.ts';
 import { Machine } from './machine.ts';
 import { type Conditions, Network } from './network.ts';
@@ -21,6 +21,8 @@ export interface WorldOptions {
 }
 
 const HOUR = 3_600_000;
+/** Of the real world, ms. */
+const LONGEST_OUTSIDE = 60_000;
 /** Of one scenario: above it something goes round in circles. */
 const MOST_EVENTS = 5_000_000;
 const SCENARIO = 'scenario';
@@ -59,6 +61,8 @@ export class World {
   readonly #waiting = new Set<() => void>();
   /** Work of the real world that the clock waits for. */
   #outside = 0;
+  /** Real ms. */
+  #outsideUntil = 0;
   #failure: { readonly error: unknown } | null = null;
 
   /** @internal */
@@ -180,6 +184,7 @@ export class World {
   /** Keeps the clock until work of the real world (a file, a thread) is done: time would pass without it. */
   async outside<T>(work: Promise<T>): Promise<T> {
     this.#outside += 1;
+    this.#outsideUntil = realNow() + LONGEST_OUTSIDE;
     try {
       return await work;
     } finally {
@@ -207,8 +212,8 @@ export class World {
       await this.#drive(scenario);
     } finally {
       process.off('unhandledRejection', onRejection);
-      this.#program.end();
-      for (const machine of this.#machines) machine.stop({ isUp: false });
+      for (const program of [this.#program, ...this.#machines.map((each) => each.program)])
+        program.endQuietly();
       await settled();
       for (const { disk } of this.#machines) disk.close();
     }
@@ -223,10 +228,20 @@ export class World {
     for (let count = 0; !isOver; ) {
       await settled();
       if (this.#failure) throw this.#failure.error;
-      if (isOver || this.#outside > 0 || this.#wake()) continue;
+      if (isOver || this.#waitsOutside() || this.#wake()) continue;
       count += 1;
       this.#step(count);
     }
+  }
+
+  /** Whether something of the real world is waited for. */
+  #waitsOutside(): boolean {
+    if (this.#outside > 0 && realNow() > this.#outsideUntil) {
+      throw new Error(
+        'What world.outside waits for is not done after a minute: is it of the simulation itself?',
+      );
+    }
+    return this.#outside > 0;
   }
 
   /** The next event happens. */
@@ -240,7 +255,8 @@ export class World {
         `The scenario is not over after ${this.#within} ms; the option "within" gives it longer.`,
       );
     }
-    (globalThis as any).STEPS = ((globalThis as any).STEPS ?? 0) + 1; event.run();
+    this.#trace.mix(event.at);
+    event.run();
   }
 
   /** Those whose condition holds go on. @returns whether there are any. */

@@ -4,7 +4,7 @@ import { createApp } from '../../../src/app/app.ts';
 import { type Host, type SimulationReport, simulate, type World } from '../../../src/testing/index.ts';
 import { Lookups } from './lookups.ts';
 import { Neighbours } from './neighbours.ts';
-import type { Hosts, Part } from './part.ts';
+import { type Hosts, Moments, type Part } from './part.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 import { Topics } from './topics.ts';
@@ -18,7 +18,8 @@ export function simulateFiveJobs(seeds: number, from: number): Promise<Simulatio
 }
 
 async function fiveJobsInTrouble(world: World): Promise<void> {
-  const hosts: Hosts = { world, home: world.host('home'), desk: world.host('desk'), phone: world.host('phone') };
+  const [home, desk, phone] = [world.host('home'), world.host('desk'), world.host('phone')];
+  const hosts: Hosts = { world, home, desk, phone, moments: new Moments() };
   const app = createApp().on('/echo', (ctx) => ctx.body);
   const parts: readonly Part[] = [
     new Requests(hosts, app),
@@ -30,7 +31,7 @@ async function fiveJobsInTrouble(world: World): Promise<void> {
   const boot = async (host: Host): Promise<void> => {
     for (const part of parts) await part.boot(host);
   };
-  for (const host of [hosts.home, hosts.desk, hosts.phone]) await boot(host);
+  for (const host of [home, desk, phone]) await boot(host);
   await Promise.all([trouble(hosts, boot), ...parts.map((part) => part.act())]);
   for (const part of parts) await part.check();
 }

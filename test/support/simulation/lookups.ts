@@ -61,7 +61,10 @@ export class Lookups implements Part {
     const { count } = answer.value as { count: string };
     const version = Number(count) - FIRST;
     const isRight = version >= Math.max(0, least) && version < this.#wholeAt.length;
-    assert.ok(isRight, `the answer is ${count}: there are ${this.#wholeAt.length} versions, ${least} was long there`);
+    assert.ok(
+      isRight,
+      `the answer is ${count}: there are ${this.#wholeAt.length} versions, ${least} was long there`,
+    );
   }
 
   async #write(): Promise<void> {

@@ -49,7 +49,10 @@ export class Neighbours implements Part {
   async check(): Promise<void> {
     const { world, desk } = this.#hosts;
     const within = ANNOUNCE_EVERY + GRACE;
-    await world.runUntil(() => this.#haveFoundEachOther(), { within, what: 'the peers have found each other' });
+    await world.runUntil(() => this.#haveFoundEachOther(), {
+      within,
+      what: 'the peers have found each other',
+    });
     await world.runUntil(() => this.#sent.every((each) => this.#handled.includes(each)), {
       within: 120_000,
       what: 'what was kept is delivered',

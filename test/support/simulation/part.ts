@@ -12,6 +12,22 @@ export interface Hosts {
   readonly desk: Host;
   /** Asks and subscribes over connections; never stops. */
   readonly phone: Host;
+  /** When something begins: what goes wrong just then hurts most. */
+  readonly moments: Moments;
+}
+
+export class Moments {
+  readonly #waiting = new Set<() => void>();
+
+  /** Something begins now. */
+  tell(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
 }
 
 /** One job: what runs where, what is done with it in trouble, and what must be true in the end. */
@@ -41,17 +57,22 @@ export async function attempt<T>(
 
 /** Does something now and then, each time after a pause of up to so many ms. */
 export async function nowAndThen(
-  { world }: Hosts,
+  { world, moments }: Hosts,
   times: number,
   mostPause: number,
   work: (index: number) => Promise<void>,
 ): Promise<void> {
   for (let index = 0; index < times; index++) {
     await world.advance(world.random.between(0, mostPause));
+    moments.tell();
     await work(index);
   }
 }
 
 export function assertIncreasing(numbers: readonly number[], what: string): void {
-  assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b), what);
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    what,
+  );
 }

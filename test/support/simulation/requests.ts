@@ -35,7 +35,9 @@ export class Requests implements Part {
     if (host === home) {
       const listen = ['udp://home:7878', 'tcp://home:7878'];
       const onceWindow = { store: 'sqlite:/once.db' } as const;
-      await home.start(() => RequestServer.start(this.#app, { identity: this.#identity, listen, onceWindow }));
+      await home.start(() =>
+        RequestServer.start(this.#app, { identity: this.#identity, listen, onceWindow }),
+      );
     }
     if (host === desk) {
       const serverKey = this.#identity.publicKey;

@@ -48,7 +48,9 @@ export class Topics implements Part {
       await home.start(() => Broadcaster.start(serving));
     }
     if (host === desk) {
-      const subscriber = await desk.start(() => Subscriber.connect({ ...options, listen: 'http://desk:3002' }));
+      const subscriber = await desk.start(() =>
+        Subscriber.connect({ ...options, listen: 'http://desk:3002' }),
+      );
       await this.#subscribe(desk, subscriber, this.#heard.desk);
     }
     if (host === phone) {
@@ -75,7 +77,9 @@ export class Topics implements Part {
   async #publish(index: number): Promise<void> {
     const { world } = this.#hosts;
     const published = { topic: `orders/${index % 2}`, body: String(index), at: world.now };
-    const told = await attempt(FAILURES, async () => this.#publisher?.notify(published.topic, published.body));
+    const told = await attempt(FAILURES, async () =>
+      this.#publisher?.notify(published.topic, published.body),
+    );
     if (told) this.#published.push(published);
   }
 
