@@ -1,6 +1,8 @@
 /** Runs a scenario for each of many seeds, and tells how to run the one again that failed. */
 
 import { messageOf, SottoError } from '../errors.ts';
+import { enterSimulation } from './globals.ts';
+import { preload } from './preload.ts';
 import { World, type WorldOptions } from './world.ts';
 
 export interface SimulateOptions extends WorldOptions {
@@ -53,6 +55,8 @@ export async function simulate(
   scenario: (world: World) => unknown,
 ): Promise<SimulationReport> {
   const seeds = seedsOf(options);
+  await preload();
+  using _ = enterSimulation();
   const digests: string[] = [];
   let [events, time] = [0, 0];
   for (const seed of seeds) {

@@ -1,9 +1,8 @@
 /** A simulated world: hosts, the network between them, and time, which passes only from one event to the next. */
 
 import { SottoError } from '../errors.ts';
-import { loadSpans } from '../pubsub/operations/spans.ts';
 import { Disk } from './disk.ts';
-import { enterSimulation, realNow, settled } from './globals.ts';
+import { realNow, settled } from './globals.ts';
 import { Host, type HostOptions } from './host.ts';
 import { Machine } from './machine.ts';
 import { type Conditions, Network } from './network.ts';
@@ -204,8 +203,6 @@ export class World {
 
   /** @internal Runs a scenario to its end, and then ends everything. */
   async play(scenario: (world: World) => unknown): Promise<void> {
-    await loadSpans(); // once for a process, and that takes real time
-    using _ = enterSimulation();
     const onRejection = (error: unknown): void => this.#fail(error);
     process.on('unhandledRejection', onRejection);
     try {

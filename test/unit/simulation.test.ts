@@ -90,6 +90,14 @@ describe('time', () => {
       assert.equal(world.now, MINUTE);
     }));
 
+  test('does not pass while what was loaded before is imported', () =>
+    play(async (world) => {
+      const ticking = setInterval(() => {}, 1);
+      await import('../../src/transport/http-asking-pipe.ts');
+      assert.equal(world.now, 0);
+      clearInterval(ticking);
+    }));
+
   test('waits for the real world where it is told to', () =>
     play(async (world) => {
       const { promise, resolve } = Promise.withResolvers<void>();
