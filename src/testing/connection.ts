@@ -213,6 +213,6 @@ function directionOf(end: ConnectionEnd): Direction {
   return { end, onBroken, waiting: [], isPumping: false, isStalled: false, isOpen: true, patience: null };
 }
 
-export function other(side: Side): Side {
+function other(side: Side): Side {
   return side === 0 ? 1 : 0;
 }

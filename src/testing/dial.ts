@@ -11,7 +11,7 @@ import type { WebConnection } from './web-server.ts';
 const ASK_AGAIN = 1000;
 
 /** The serving end of a new connection. */
-export interface Taken {
+interface Taken {
   readonly end: ConnectionEnd;
   /** What answers requests on it; null for one of bytes. */
   readonly web: WebConnection | null;

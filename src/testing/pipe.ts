@@ -5,7 +5,7 @@ import type { Pipe, PipeEvents, SocketAddress } from '../platform/types.ts';
 import type { Connection, Side } from './connection.ts';
 import type { Program } from './program.ts';
 
-export type PipeKind = 'stream' | 'messages';
+type PipeKind = 'stream' | 'messages';
 
 /** What the other end has not read yet, bytes: above it `send` only keeps. */
 const WINDOW = 64 * 1024;

@@ -26,7 +26,7 @@ export interface WebRequest {
   readonly body: Bytes;
 }
 
-export type Answer = (response: HttpResponse) => void;
+type Answer = (response: HttpResponse) => void;
 
 /** What is done with a connection of HTTP. */
 export interface WebService {
