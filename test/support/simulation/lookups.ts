@@ -43,7 +43,7 @@ export class Lookups implements Part {
   async act(): Promise<void> {
     await Promise.all([
       nowAndThen(this.#hosts, 3, 2000, () => this.#write()),
-      nowAndThen(this.#hosts, 4, 1500, () => this.#ask()),
+      nowAndThen(this.#hosts, 3, 2000, () => this.#ask()),
     ]);
   }
 

@@ -39,7 +39,7 @@ export class Neighbours implements Part {
 
   async act(): Promise<void> {
     const { desk } = this.#hosts;
-    await nowAndThen(this.#hosts, 3, 2000, async (index) => {
+    await nowAndThen(this.#hosts, 2, 2000, async (index) => {
       const telling = async (): Promise<unknown> =>
         this.#nodes.get(desk)?.tell('phone', '/note', index, { keep: KEPT_FOR });
       if (await attempt(FAILURES, telling)) this.#sent.push(index);

@@ -47,7 +47,7 @@ export class Requests implements Part {
   }
 
   async act(): Promise<void> {
-    await nowAndThen(this.#hosts, 3, 2000, async (index) => {
+    await nowAndThen(this.#hosts, 2, 2500, async (index) => {
       const answer = await attempt(FAILURES, async () => this.#buy(String(index)));
       if (answer) this.#assertBought(String(index), answer.value);
     });

@@ -48,7 +48,7 @@ export class Sessions implements Part {
   }
 
   async act(): Promise<void> {
-    await nowAndThen(this.#hosts, 8, 900, async (number) => this.#push(number));
+    await nowAndThen(this.#hosts, 6, 1200, async (number) => this.#push(number));
   }
 
   async check(): Promise<void> {
