@@ -43,6 +43,7 @@ export class WebConnection {
   readonly #remote: SocketAddress;
   readonly #end: ConnectionEnd;
   readonly #onOver: () => void;
+  readonly #network: Network;
   #connection: Connection | null = null;
   #closed: AbortController | null = null;
   #isOver = false;
@@ -55,6 +56,7 @@ export class WebConnection {
     remote: SocketAddress,
     onOver: () => void,
   ) {
+    this.#network = network;
     this.#service = service;
     this.#remote = remote;
     this.#onOver = onOver;
@@ -72,6 +74,11 @@ export class WebConnection {
 
   /** A request has arrived; `deliver` is run at the asker when the answer has come there. */
   request(request: WebRequest, deliver: (response: HttpResponse) => void): void {
+    const { method, path, body } = request;
+    this.#network.note(
+      this.#end.machine.name,
+      `hears ${method} ${path} of ${this.#remote.host}, ${body.length} bytes`,
+    );
     const closing = new AbortController();
     this.#closed = closing;
     const answer: Answer = (response) => {

@@ -54,8 +54,9 @@ export class Topics implements Part {
       await this.#subscribe(desk, subscriber, this.#heard.desk);
     }
     if (host === phone) {
+      // Who tries again would hide what was lost.
+      this.#publisher = await phone.start(() => Subscriber.connect({ ...options, retries: 0 }));
       const subscriber = await phone.start(() => Subscriber.connect({ ...options, transport: 'websocket' }));
-      this.#publisher = subscriber;
       await this.#subscribe(phone, subscriber, this.#heard.phone);
     }
   }
