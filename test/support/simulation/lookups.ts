@@ -75,6 +75,9 @@ export class Lookups implements Part {
       home.files.replace(PATH, this.#newVersion());
       return;
     }
+    // What was whole for a moment alone need never have been seen.
+    const seenAt = (this.#wholeAt.at(-1) ?? 0) + SEEN_AFTER;
+    await world.advance(Math.max(0, seenAt - world.now));
     this.#isWhole = false;
     home.files.write(PATH, content.slice(0, -2)); // in the middle of the number
     await world.advance(pause);
