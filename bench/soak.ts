@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Identity } from '../src/keys/identity.ts';
 import { PublicKey } from '../src/keys/public-key.ts';
 import { RunningServer } from '../test/support/command.ts';
@@ -87,10 +88,11 @@ async function watch(
 ): Promise<readonly Sample[]> {
   const samples: Sample[] = [];
   const begun = performance.now();
+  const ended = once(server.child, 'exit');
   let before = { done: counts.done, at: begun };
   let reloads = 0;
   while (performance.now() - begun < minutes * MINUTE) {
-    await Promise.race([new Promise((resolve) => setTimeout(resolve, EVERY)), once(server.child, 'exit')]);
+    await Promise.race([delay(EVERY), ended]);
     if (server.child.exitCode !== null) throw new Error(`The node ended: ${server.stderr.slice(-2000)}`);
     const at = performance.now();
     const perSecond = ((counts.done - before.done) / (at - before.at)) * 1000;
