@@ -9,10 +9,11 @@ function command(): string {
   return process.env.npm_lifecycle_event === undefined ? 'sotto' : './node_modules/.bin/sotto';
 }
 
-/** A line to paste. */
-export function callLine(node: Node): string {
+/** A line to paste; null where no requests are answered. */
+export function callLine(node: Node): string | null {
   const { app, request } = node.config;
-  const address = node.addresses[0] ?? '';
+  const [address] = node.parts.find(({ name }) => name === 'request')?.addresses ?? [];
+  if (address === undefined) return null;
   const ask = app === undefined ? '/where/drill' : `${node.routes.find(isPlain) ?? '/'} hello`;
   const raw = request !== false && request.payload === 'raw' ? ' --raw' : '';
   return `${command()} call ${reachable(address)} ${ask}${raw} --server-key ${node.publicKey}`;
@@ -24,9 +25,9 @@ function isPlain(route: string): boolean {
 
 /** Three lines to paste, of what is up. */
 export function tryLines(node: Node): readonly string[] {
-  const { request, lookup, broadcaster, peers } = node.running;
-  const lines: string[] = [];
-  if (request) lines.push(callLine(node));
+  const { lookup, broadcaster, peers } = node.running;
+  const call = callLine(node);
+  const lines: string[] = call === null ? [] : [call];
   if (lookup) {
     const { port } = lookup.address;
     const place = port === 9999 ? '' : ` --port ${port}`;

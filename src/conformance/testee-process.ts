@@ -119,8 +119,9 @@ class Running {
   }
 
   async end(): Promise<void> {
-    const { pid, exitCode, signalCode } = this.#child;
-    if (pid !== undefined && exitCode === null && signalCode === null) kill(pid);
+    const { pid, stdin, stdout, stderr } = this.#child;
+    if (pid !== undefined) kill(pid); // what it has started may hold the pipes when it has ended itself
+    for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
     await this.#ended.promise;
   }
 

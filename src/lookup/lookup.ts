@@ -206,6 +206,10 @@ export class Lookup<Files extends FileDescriptions = FileDescriptions> implement
   async #route(app: Dispatcher, text: string, ctx: Context): Promise<unknown> {
     const end = text.indexOf(' ');
     const [route, body] = end < 0 ? [text, ''] : [text.slice(0, end), text.slice(end + 1)];
+    if (route === ctx.route) throw badRequest('A query cannot ask for queries.');
+    // Copies of a query are not known again, as those of a request are.
+    if (app.isOnce(route))
+      throw badRequest(`${route} runs at most once, which a query cannot promise: send it as a request.`);
     const { sender, proof, protocol, transport, remote, signal, isSealed } = ctx;
     const facts = { sender, proof, protocol, transport, remote, signal, isSealed };
     const reply = await app.dispatch({

@@ -96,6 +96,37 @@ describe('parts', () => {
   });
 });
 
+describe('queries that are routes', () => {
+  const counted = createApp()
+    .on('/echo', (ctx) => ctx.body)
+    .on('/count', () => 1, { once: true });
+  const ask = async (node: Node, query: string): Promise<unknown> => {
+    await using client = LookupClient.connect({ ...placeOf(node), serverKey: identity.publicKey });
+    return await client.query(query);
+  };
+
+  test('reach the app, but for what runs once, and for queries themselves', async () => {
+    await using node = await serve(counted, config({ peers: false }), { identity });
+    assert.equal(await ask(node, '/echo two words'), 'two words');
+    await assert.rejects(ask(node, '/count'), /runs at most once/);
+    await assert.rejects(ask(node, '/lookup drill'), /cannot ask for queries/);
+  });
+
+  test('do not go around those who may send requests', async () => {
+    const request = { listen: ['tcp://127.0.0.1:0'], allow: [] };
+    await using node = await serve(counted, config({ request, peers: false }), { identity });
+    assert.equal(await ask(node, '/echo hello'), null);
+    await node.reload({ ...node.config, lookup: { port: 0, allow: [] } } as PartialNodeConfig);
+    await assert.rejects(ask(node, '/echo hello'), /may not ask/);
+    await node.reload({
+      ...node.config,
+      request: { listen: request.listen },
+      lookup: { port: 0 },
+    } as PartialNodeConfig);
+    assert.equal(await ask(node, '/echo hello'), 'hello');
+  });
+});
+
 describe('a changed config', () => {
   test('restarts what has changed and nothing else', async () => {
     const first = config();

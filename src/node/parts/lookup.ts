@@ -21,19 +21,21 @@ export interface LookupPartOptions extends PartContext {
 export function lookupPart(context: LookupPartOptions): PartPlan<LookupServer> {
   return {
     name: 'lookup',
-    settings: ({ lookup, data }) => (lookup === false ? null : { ...lookup, data }),
+    settings: (config) =>
+      config.lookup === false
+        ? null
+        : { ...config.lookup, data: config.data, reachesApp: reachesApp(config) },
     start: (config) => start(config, context),
   };
 }
 
-async function start(
-  { lookup, data }: NodeConfig,
-  context: LookupPartOptions,
-): Promise<Started<LookupServer>> {
-  const { front: app, keys, log } = context;
+async function start(config: NodeConfig, context: LookupPartOptions): Promise<Started<LookupServer>> {
+  const { lookup, data } = config;
+  const { front, keys, log } = context;
   const { files, allow, schemes, host, port, write, legacyKeys } = lookup as LookupSection;
   const server = await LookupServer.start({
-    ...{ host, port, schemes, identity: keys.identities, log, app },
+    ...{ host, port, schemes, identity: keys.identities, log },
+    ...(reachesApp(config) ? { app: front } : {}),
     observe: (lookup) => observed(lookup, context.traffic),
     allow: keys.revoked.refusing(allow === undefined ? () => true : keysOf(allow, 'lookup.allow')),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
@@ -46,6 +48,13 @@ async function start(
     addresses: [`udp://${place}`, `tcp://${place}`],
     close: () => server.close(),
   };
+}
+
+/** Whom requests are kept from, queries are kept from too, unless it is said who may ask them; and unsealed, nobody says. */
+function reachesApp({ request, lookup }: NodeConfig): boolean {
+  const { allow, schemes } = lookup as LookupSection;
+  if (allow !== undefined) return schemes.every((scheme) => scheme === 'sealed');
+  return request === false || request.allow === undefined;
 }
 
 /** Whoever waits for a row to change is no message that takes long. */
