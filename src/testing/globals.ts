@@ -5,6 +5,7 @@
 
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { simulateMachines } from '../platform/node/simulated.ts';
 import { currentProgram } from './program.ts';
 import { SimulatedTimer, timeoutOf } from './timers.ts';
@@ -133,6 +134,11 @@ const simulatedPromises = {
   setImmediate: <T>(value?: T, options?: WaitOptions): unknown =>
     currentProgram() ? wait(0, value, options) : real.promised.setImmediate(value, options),
 };
+
+// As the real ones have it, for whoever makes promises of timers.
+for (const name of ['setTimeout', 'setImmediate'] as const) {
+  Object.defineProperty(simulatedTimers[name], promisify.custom, { value: simulatedPromises[name] });
+}
 
 function install(): void {
   simulateMachines(() => currentProgram()?.machine ?? null);
