@@ -9,6 +9,7 @@ import { LookupClient } from '../src/lookup/client.ts';
 import { Subscriber } from '../src/pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../src/request/index.ts';
 import { SessionClient } from '../src/session/index.ts';
+import { Browser, consoleOf } from '../test/support/console.ts';
 import { everythingOf, Tab, Workshop } from '../test/support/console-page.ts';
 import { launchChromium } from '../test/support/page.ts';
 
@@ -70,9 +71,9 @@ async function shoot(name, colorScheme, options, work) {
 /** A house in which things are asked for, with a failure now and then. */
 async function makeTraffic(duration) {
   const { publicKey, running } = ada.node;
-  const at = (part) => ada.node.parts.find(({ name }) => name === part)?.addresses ?? [];
+  const at = (part) => ada.parts.find(({ name }) => name === part)?.addresses ?? [];
   const serverKey = publicKey;
-  const identity = bob.node.identity;
+  const identity = bob.identity;
   await using requests = await RequestClient.connect(at('request')[0], { serverKey, identity });
   await using session = await SessionClient.connect(at('sessions')[0], { serverKey });
   await using notifier = await Subscriber.connect({ broadcasters: at('broadcaster')[0] });
@@ -85,7 +86,7 @@ async function makeTraffic(duration) {
     (step) => session.request('/echo', { step }),
     (step) => lookups.query(`/where/${things[step % 5]}`),
     (step) => notifier.notify(`where/${things[step % 5]}`, 'who has it?'),
-    () => cleo.node.running.peers.tell('ada', '/time'),
+    () => cleo.running.peers.tell('ada', '/time'),
   ];
   const end = Date.now() + duration * 1000;
   for (let step = 0; Date.now() < end; step++) {
@@ -97,9 +98,22 @@ async function makeTraffic(duration) {
 }
 
 async function chatter() {
-  const [here, there] = [ada.node.publicKey.fingerprint, bob.node.publicKey.fingerprint];
-  await bob.chat.tell(here, 'Have you seen the drill?');
-  await ada.chat.tell(there, 'In the cellar, I think. Ask the node: /where/drill');
-  await bob.chat.tell(here, 'The left shelf, it says. Thank you!');
-  ada.chat.say('lobby', 'Cake in the kitchen.');
+  const [here, there] = [ada.publicKey.fingerprint, bob.publicKey.fingerprint];
+  const [asking, answering] = [await insider(bob), await insider(ada)];
+  await say(asking, { peer: here, text: 'Have you seen the drill?' });
+  await say(answering, { peer: there, text: 'In the cellar, I think. Ask the node: /where/drill' });
+  await say(asking, { peer: here, text: 'The left shelf, it says. Thank you!' });
+  await say(answering, { room: 'lobby', text: 'Cake in the kitchen.' });
+}
+
+async function insider(node) {
+  const { address, link } = { address: consoleOf(node).address, link: consoleOf(node).link() };
+  const browser = new Browser(address);
+  await browser.enter(link);
+  return browser;
+}
+
+async function say(browser, body) {
+  const { status, text } = await browser.ask('/api/chat', { method: 'POST', body });
+  if (status !== 204) throw new Error(text);
 }

@@ -79,6 +79,8 @@ export interface OwnIdentities {
   readonly identities: IdentityRing;
   /** What the file says later; nobody is asked for the passphrase again. */
   load(): Promise<IdentityRing>;
+  /** That opens the file; empty where it is not sealed. */
+  readonly sealed: Sealed;
 }
 
 /** As {@link ownIdentity}, with the keys that are still accepted. */
@@ -86,7 +88,7 @@ export async function ownIdentities(file: string): Promise<OwnIdentities> {
   if (!(await exists(file))) await loadOrMakeIdentity(file);
   return withPassphrase(file, async (sealed) => {
     const load = (): Promise<IdentityRing> => IdentityRing.load(file, sealed);
-    return { identities: await load(), load };
+    return { identities: await load(), load, sealed };
   });
 }
 

@@ -144,14 +144,14 @@ async function run(
 }
 
 async function start(config: NodeConfig, log: Logger, extras: ServeExtras): Promise<Node> {
-  const { identities: identity, load: loadIdentities } = await ownIdentities(config.identity);
+  const { identities: identity, load: loadIdentities, sealed } = await ownIdentities(config.identity);
   await stampDataFolder(config.data, version());
   const starting: { node: Node | null } = { node: null };
   const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
   const loadApp = async ({ app }: NodeConfig): Promise<App> =>
     app === undefined ? demoApp(lookup) : importApp(app);
   const node = await serve(await loadApp(config), config, {
-    ...{ ...extras, identity, loadIdentities, log, loadApp },
+    ...{ ...extras, ...sealed, identity, loadIdentities, log, loadApp },
     startWorkers: ({ workers: count, listen }) => {
       const args = process.argv.slice(2);
       return startWorkers({ count, script: process.argv[1] ?? '', args, listen, log });

@@ -47,7 +47,7 @@ export class Console implements AsyncDisposable {
     const port = await listen(server, place);
     const address = `http://${place.host.includes(':') ? `[${place.host}]` : place.host}:${port}`;
     try {
-      const entrance = await Entrance.open(node.config.data, address, options.now);
+      const entrance = await Entrance.open(node.config.data, address);
       const desk = deskOf(node, options);
       starting.app = consoleApp(desk, entrance, () => port);
       return new Console(address, server, entrance, desk);

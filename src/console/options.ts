@@ -40,6 +40,4 @@ export interface ConsoleOptions {
   readonly log: LogTail;
   /** The folder of the built page. Default the package's own. */
   readonly page?: string;
-  /** ms since 1970, for tests. Default `Date.now`. */
-  readonly now?: () => number;
 }

@@ -28,7 +28,7 @@ export interface PreviousKey {
 }
 
 /** Where the keys before the one in `file` lie. */
-function previousFileOf(file: string): string {
+export function previousFileOf(file: string): string {
   return `${file}.previous`;
 }
 

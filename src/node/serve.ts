@@ -26,12 +26,15 @@ export interface ServeExtras {
   readonly identity?: Identity | IdentityRing;
   /** Where `identity` is given: what it has become, asked for at each reload. Default: it stays. */
   readonly loadIdentities?: () => Promise<IdentityRing>;
+  /** Opens the key file, and seals what comes in its place when the console rotates it. */
   readonly passphrase?: string;
   readonly log?: Logger;
   /** Other processes share the ports of requests. Default false. */
   readonly reusePort?: boolean;
   /** What the console shows, and writes when somebody changes it there. Default `sotto.config.json`. */
   readonly configFile?: string;
+  /** The folder of the console's page, where it was built elsewhere. Default the package's own. */
+  readonly consolePage?: string;
   /** Starts the processes of `request.workers`. Default: there can be none. */
   readonly startWorkers?: NonNullable<RequestPartOptions['startWorkers']>;
   /** Gives the app of a config that is reloaded. Default: the app stays. */
@@ -100,7 +103,8 @@ class SottoNode implements Node {
   #closed: Promise<void> | null = null;
 
   constructor(app: App, config: NodeConfig, keys: NodeKeys, extras: ServeExtras) {
-    const { reusePort = false, startWorkers = null, configFile = CONFIG_FILE, passphrase = null } = extras;
+    const { reusePort = false, startWorkers = null, passphrase = null } = extras;
+    const { configFile = CONFIG_FILE, consolePage = null } = extras;
     const log = new LogTail(extras.log ?? SILENT);
     this.#keys = keys;
     this.log = log;
@@ -120,7 +124,7 @@ class SottoNode implements Node {
         reusePort,
         startWorkers,
       },
-      ...{ configFile, passphrase },
+      ...{ configFile, consolePage, passphrase },
       onStatus: (status) => {
         if (this.#isUp) this.#sayFailure(status);
         this.#events.emit({ type: 'part', status });

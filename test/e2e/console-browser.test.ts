@@ -9,15 +9,14 @@ import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { encodeUtf8 } from '../../src/bytes/text.ts';
-import { Console } from '../../src/console/console.ts';
 import type { KeysView, PartName } from '../../src/console/contract.ts';
-import { Identity } from '../../src/index.ts';
+import { Identity, type Node } from '../../src/index.ts';
 import { noneAuth } from '../../src/pubsub/authorization/authorization.ts';
 import { BroadcasterCalls } from '../../src/pubsub/subscriber/calls.ts';
 import { Subscriber } from '../../src/pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
-import type { NodeWithConsole } from '../support/console.ts';
+import { consoleOf } from '../support/console.ts';
 import { everythingOf, Tab, Workshop } from '../support/console-page.ts';
 import { until } from '../support/lookup.ts';
 import { launchChromium } from '../support/page.ts';
@@ -34,12 +33,11 @@ const PANELS: readonly (readonly [path: string, heading: string])[] = [
 ];
 const udpPort = randomInt(20_000, 50_000);
 let workshop: Workshop;
-let ada: NodeWithConsole;
-let bob: NodeWithConsole;
+let ada: Node;
+let bob: Node;
 let browser: Browser;
 let tab: Tab;
 let webhooks: Webhooks;
-let reopened: Console | null = null;
 
 before(async () => {
   [workshop, browser, webhooks] = await Promise.all([Workshop.open(), launchChromium(), Webhooks.start()]);
@@ -52,18 +50,17 @@ before(async () => {
 });
 after(async () => {
   await browser.close();
-  await reopened?.close();
   await Promise.all([ada, bob, webhooks].map((each) => each[Symbol.asyncDispose]()));
   workshop[Symbol.dispose]();
 });
 
 function addressOf(part: PartName): string {
-  return ada.node.parts.find(({ name }) => name === part)?.addresses[0] ?? '';
+  return ada.parts.find(({ name }) => name === part)?.addresses[0] ?? '';
 }
 
 /** Asks the node from outside. */
 async function ask(...routes: readonly string[]): Promise<void> {
-  await using client = await RequestClient.connect(addressOf('request'), { serverKey: ada.node.publicKey });
+  await using client = await RequestClient.connect(addressOf('request'), { serverKey: ada.publicKey });
   for (const route of routes) await client.request(route).catch(() => {});
 }
 
@@ -129,7 +126,7 @@ describe('the overview', () => {
       .getByLabel('The fingerprint of this node, in words')
       .getByRole('listitem')
       .allTextContents();
-    assert.equal(words.join(' '), ada.node.publicKey.words);
+    assert.equal(words.join(' '), ada.publicKey.words);
     await says(page, addressOf('request'));
     const [command = ''] = await page.getByLabel(/^Command: Ask a question/).allTextContents();
     assert.ok(command.startsWith(`sotto call ${addressOf('request')} /time --server-key `), command);
@@ -229,7 +226,7 @@ describe('a form', () => {
     assert.match(notified.command, /^sotto pub http:\S+ echo hello/);
     assert.match(notified.answer, /"notified": 1/);
     await until(
-      () => ada.node.running.peers?.peers.some((peer) => peer.kind === 'sealed' && peer.isVerified) ?? false,
+      () => ada.running.peers?.peers.some((peer) => peer.kind === 'sealed' && peer.isVerified) ?? false,
     );
     const told = await tried('Peer', { Peer: 'bob', Route: '/echo', Body: 'hello' });
     assert.match(told.command, /^sotto tell bob \/echo hello/);
@@ -268,8 +265,8 @@ test('peers: their words compared, trusted, blocked, heard again', async () => {
   const words = (name: string): Promise<string[]> =>
     dialog.getByLabel(name).getByRole('listitem').allTextContents();
   await button(dialog, 'Not now').waitFor();
-  assert.equal((await words('The words of bob@test')).join(' '), bob.node.publicKey.words);
-  assert.equal((await words('The words of this node')).join(' '), ada.node.publicKey.words);
+  assert.equal((await words('The words of bob@test')).join(' '), bob.publicKey.words);
+  assert.equal((await words('The words of this node')).join(' '), ada.publicKey.words);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   await button(page, 'Compare words with bob@test').click();
@@ -310,7 +307,7 @@ test('bridges show what they have carried', async () => {
 test('sessions are listed, pushed to, and closed', async () => {
   const identity = Identity.generate();
   const client = await SessionClient.connect(addressOf('sessions'), {
-    serverKey: ada.node.publicKey,
+    serverKey: ada.publicKey,
     identity,
   });
   const pushed: unknown[] = [];
@@ -337,6 +334,7 @@ test('sessions are listed, pushed to, and closed', async () => {
 
 test('keys are made, shown as a picture, and changed for new ones', async () => {
   const page = await tab.go('keys', 'Keys');
+  const before = ada.publicKey;
   await field(page, 'For whom, or what').fill('phone');
   await button(page, 'Make it').click();
   await button(page, 'Show QR code of phone').click();
@@ -353,7 +351,14 @@ test('keys are made, shown as a picture, and changed for new ones', async () => 
   await field(dialog, 'Days that both are accepted').fill('7');
   await button(dialog, 'Rotate').click();
   await says(page, 'The node has a new key.');
-  assert.deepEqual(ada.keys.overlaps, [7 * 86_400_000]);
+  assert.notEqual(String(ada.publicKey), String(before));
+  const previous = page.getByRole('listitem').filter({ hasText: String(before) });
+  await previous.getByText(/^accepted until /).waitFor();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: String(ada.publicKey) })
+    .getByText('this node')
+    .waitFor();
 });
 
 /** What a path of bars paints, without the quiet zone of 4. */
@@ -384,10 +389,10 @@ test('the config: what is wrong is said, what is right is put in force', async (
     .waitFor();
   const config = everythingOf('ada', join(workshop.folder, 'ada'), udpPort);
   const sessions = { ...config.sessions, maxSessions: 5 };
-  await field(page, 'Config').fill(JSON.stringify({ ...config, sessions, console: false }, null, 2));
+  await field(page, 'Config').fill(JSON.stringify({ ...config, sessions }, null, 2));
   await save.click();
   await says(page, /^Saved\./);
-  const { sessions: inForce } = ada.node.config;
+  const { sessions: inForce } = ada.config;
   assert.ok(inForce !== false);
   assert.equal(inForce.maxSessions, 5);
 });
@@ -489,7 +494,7 @@ test('light or dark is chosen, and kept', async () => {
 test('whoever is not let in is told how to get in', async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
-  await page.goto(ada.console.address);
+  await page.goto(consoleOf(ada).address);
   await says(page, 'sotto console');
   await context.close();
 });
@@ -500,13 +505,12 @@ test('in all this the page complained of nothing, and asked nobody else', () => 
 
 test('a console that was away is found again, and what was missed is there', async () => {
   const page = await tab.go('feed', 'Feed');
-  const { node, chat, keys, log } = ada;
-  const { address } = ada.console;
-  await ada.console.close();
+  const { address } = consoleOf(ada);
+  const { config } = ada;
+  await ada.reload({ ...config, console: false });
   await says(page, 'the node does not answer; trying again');
   await ask('/where/torch');
-  const configFile = join(workshop.folder, 'ada.config.json');
-  reopened = await Console.start(node, { listen: address, configFile, chat, keys, log, page: workshop.page });
+  await ada.reload({ ...config, console: { listen: address } });
   await page.getByText('live', { exact: true }).waitFor();
   await page.locator('button.feed-row').filter({ hasText: '/where/torch' }).first().waitFor();
 });

@@ -13,23 +13,23 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { Console } from '../../src/console/console.ts';
-import type { Problem } from '../../src/console/contract.ts';
+import { after, before, describe, mock, test } from 'node:test';
+import type { ChatView, Problem } from '../../src/console/contract.ts';
 import { Entrance, makeLink } from '../../src/console/server/entrance.ts';
-import { createApp, SottoError } from '../../src/index.ts';
+import { createApp, type Node, SottoError, serve } from '../../src/index.ts';
 import { sotto } from '../support/command.ts';
-import { Browser, NodeWithConsole, type Question } from '../support/console.ts';
+import { Browser, CONSOLE, consoleOf, type Question } from '../support/console.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+/** Nothing else is on. */
 const OFF = { request: false, lookup: false, broadcaster: false, sessions: false, peers: false } as const;
+const ALONE = { ...OFF, console: CONSOLE } as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-console-'));
 const data = join(folder, 'data');
 const page = join(folder, 'page');
-let offset = 0;
-let running: NodeWithConsole;
+let node: Node;
 let address = '';
 
 before(async () => {
@@ -39,18 +39,18 @@ before(async () => {
   writeFileSync(join(page, 'icon.svg'), '<svg/>');
   writeFileSync(join(folder, 'secret.txt'), 'secret');
   symlinkSync(join(folder, 'secret.txt'), join(page, 'linked.txt'));
-  const options = { configFile: join(folder, 'c.json'), page, now: () => Date.now() + offset };
-  running = await NodeWithConsole.start(createApp(), { ...OFF, data }, options);
-  address = running.console.address;
+  const extras = { configFile: join(folder, 'c.json'), consolePage: page };
+  node = await serve(createApp(), { ...ALONE, data }, extras);
+  address = consoleOf(node).address;
 });
 after(async () => {
-  await running[Symbol.asyncDispose]();
+  await node.close();
   rmSync(folder, { recursive: true });
 });
 
 async function insider(): Promise<Browser> {
   const browser = new Browser(address);
-  assert.equal((await browser.enter(running.console.link())).status, 204);
+  assert.equal((await browser.enter(consoleOf(node).link())).status, 204);
   return browser;
 }
 
@@ -62,6 +62,12 @@ async function refusal(browser: Browser, path: string, question: Question = {}):
   return status;
 }
 
+/** So much later it is now, ms. */
+function goOn(later: number): void {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ['Date'], now: Date.now() + later });
+}
+
 /** With a letter or digit exchanged somewhere. */
 function altered(text: string, at: number): string {
   const other = text.at(at) === '0' ? '1' : '0';
@@ -70,7 +76,7 @@ function altered(text: string, at: number): string {
 
 describe('a link', () => {
   test('lets in once, and shows the way with a page of its own', async () => {
-    const link = running.console.link();
+    const link = consoleOf(node).link();
     assert.ok(link.startsWith(`${address}/enter#`));
     const stranger = new Browser(address);
     assert.equal(await refusal(stranger, '/api/node'), 401);
@@ -91,17 +97,17 @@ describe('a link', () => {
   });
 
   test('is good for ten minutes, unaltered', async () => {
-    const link = running.console.link();
-    offset = 10 * MINUTE + 1000;
+    const link = consoleOf(node).link();
+    goOn(10 * MINUTE + 1000);
     assert.equal((await new Browser(address).enter(link)).status, 403);
-    offset = 0;
+    mock.timers.reset();
     const browser = new Browser(address);
     for (const at of [link.indexOf('#') + 1, link.lastIndexOf('.') - 1, link.length - 1]) {
       assert.equal((await browser.enter(altered(link, at))).status, 403);
     }
-    offset = 9 * MINUTE;
+    goOn(9 * MINUTE);
     assert.equal((await browser.enter(link)).status, 204);
-    offset = 0;
+    mock.timers.reset();
   });
 
   test('is printed by a command too, from a file that is for its owner alone', async () => {
@@ -133,9 +139,9 @@ describe('a cookie', () => {
     for (const value of ['x', cookie.replace(/\..*/, ''), `${cookie}0`, cookie.replace(/=.*/, '=')]) {
       assert.equal(await refusal(browser, '/api/node', { headers: { cookie: value } }), 401);
     }
-    offset = 12 * HOUR + 1000;
+    goOn(12 * HOUR + 1000);
     assert.equal(await refusal(browser, '/api/node'), 401);
-    offset = 0;
+    mock.timers.reset();
     assert.equal((await browser.ask('/api/node')).status, 200);
     assert.equal(browser.cookie, cookie, 'while it is young it stays');
   });
@@ -143,12 +149,12 @@ describe('a cookie', () => {
   test('is renewed for who stays', async () => {
     const browser = await insider();
     const { cookie } = browser;
-    offset = 7 * HOUR;
+    goOn(7 * HOUR);
     await browser.ask('/api/node');
     assert.notEqual(browser.cookie, cookie);
-    offset = 18 * HOUR;
+    goOn(18 * HOUR);
     assert.equal((await browser.ask('/api/node')).status, 200);
-    offset = 0;
+    mock.timers.reset();
   });
 
   test('outlasts a restart, which links do not', async () => {
@@ -167,7 +173,7 @@ describe('a cookie', () => {
   test('is worth nothing after leaving, in every browser, and no page is told any more', async () => {
     const [one, other] = [await insider(), await insider()];
     const kept = other.cookie;
-    const link = running.console.link();
+    const link = consoleOf(node).link();
     const events = await other.open('/api/events');
     const ended = new Promise((resolve) => events.on('end', resolve).resume());
     const left = await one.ask('/api/leave', { method: 'POST', body: {} });
@@ -233,7 +239,7 @@ describe('a question', () => {
       headers: { origin: 'http://evil.example' },
     });
     assert.deepEqual([asked.status, asked.headers['access-control-allow-origin']], [403, undefined]);
-    assert.deepEqual(running.chat.rooms, ['lobby']);
+    assert.deepEqual(((await browser.ask('/api/chat')).json as ChatView).rooms, ['lobby']);
   });
 
   test('may be only so long, and there may be only so many', async () => {
@@ -313,18 +319,16 @@ describe("the page's files", () => {
 
   test('are missing where nobody has built them, and the console says how', async () => {
     const place = join(folder, 'unbuilt');
-    const options = { configFile: 'c.json', page: place };
-    await using unbuilt = await NodeWithConsole.start(createApp(), { ...OFF, data: place }, options);
-    const { status, text } = await new Browser(unbuilt.console.address).ask('/');
+    await using unbuilt = await serve(createApp(), { ...ALONE, data: place }, { consolePage: place });
+    const { status, text } = await new Browser(consoleOf(unbuilt).address).ask('/');
     assert.equal(status, 503);
     assert.match(text, /npm run build/);
   });
 });
 
 test('the console is for this machine alone, and says when its port is taken', async () => {
-  const { node, chat, keys, log } = running;
-  const start = (listen: string): Promise<Console> =>
-    Console.start(node, { listen, chat, keys, log, configFile: 'c.json', page });
+  const start = (listen: string): Promise<Node> =>
+    serve(createApp(), { ...OFF, console: { listen }, data: join(folder, 'other') });
   for (const listen of [
     'http://0.0.0.0:0',
     'http://[::]:0',
@@ -344,5 +348,5 @@ test('a link cannot be guessed at any speed', async () => {
   const statuses: number[] = [];
   for (let tries = 0; tries < 20; tries++) statuses.push((await browser.enter('#x')).status);
   assert.deepEqual([statuses[0], statuses.at(-1)], [403, 429]);
-  assert.equal((await browser.enter(running.console.link())).status, 204, 'who has one still comes in');
+  assert.equal((await browser.enter(consoleOf(node).link())).status, 204, 'who has one still comes in');
 });

@@ -22,15 +22,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type * as C from '../../src/console/contract.ts';
 import { equivalentsOf } from '../../src/console/equivalents.ts';
-import { createApp, Identity } from '../../src/index.ts';
+import { createApp, Identity, type Node, serve } from '../../src/index.ts';
 import type { PartialNodeConfig } from '../../src/node/config.ts';
 import { demoApp } from '../../src/node/demo.ts';
 import { PeerNode, type SealedPeer } from '../../src/peers/index.ts';
+import { RequestClient } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
-import { type Answered, Browser, NodeWithConsole, type Question } from '../support/console.ts';
+import { type Answered, Browser, CONSOLE, consoleOf, type Question } from '../support/console.ts';
 import { until } from '../support/lookup.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DAY = 86_400_000;
 const udpPort = randomInt(20_000, 50_000);
 const folder = mkdtempSync(join(tmpdir(), 'sotto-console-'));
 const data = join(folder, 'data');
@@ -43,25 +45,23 @@ let config: PartialNodeConfig & { readonly peers: { readonly interfaces: string[
   broadcaster: { listen: 'http://127.0.0.1:0' },
   sessions: { listen: ['ws://127.0.0.1:0'] },
   peers: { user: 'host', hostname: 'desk', interfaces: ['127.0.0.1'], udpPort, tcpPort: 0 },
+  console: CONSOLE,
 };
 
-let running: NodeWithConsole;
+let node: Node;
 let browser: Browser;
 let ada: PeerNode;
 /** What ada hears. */
 const heard: { readonly route: string; readonly body: unknown }[] = [];
 
 before(async () => {
-  running = await NodeWithConsole.start(
-    demoApp(() => running.node.running.lookup),
+  node = await serve(
+    demoApp(() => node.running.lookup),
     config,
-    {
-      configFile,
-      page: join(folder, 'page'),
-    },
+    { configFile },
   );
-  browser = new Browser(running.console.address);
-  await browser.enter(running.console.link());
+  browser = new Browser(consoleOf(node).address);
+  await browser.enter(consoleOf(node).link());
   const app = createApp().on('/*', ({ route, body }) => void heard.push({ route, body }));
   const { peers } = config;
   ada = await PeerNode.start(
@@ -74,7 +74,7 @@ before(async () => {
 });
 after(async () => {
   await ada.close();
-  await running[Symbol.asyncDispose]();
+  await node.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -136,7 +136,7 @@ class Events {
 }
 
 function addressOf(part: C.PartName, index = 0): string {
-  return running.node.parts.find(({ name }) => name === part)?.addresses[index] ?? '';
+  return node.parts.find(({ name }) => name === part)?.addresses[index] ?? '';
 }
 
 const ANONYMOUS = { as: 'anonymous', body: '' } as const;
@@ -146,9 +146,9 @@ describe('the console shows', () => {
     const { parts, routes, words, publicKey, ...view } = await get<C.NodeView>('/api/node');
     assert.deepEqual(
       parts.filter(({ state }) => state === 'up').map(({ name }) => name),
-      ['request', 'lookup', 'broadcaster', 'sessions', 'peers'],
+      ['request', 'lookup', 'broadcaster', 'sessions', 'peers', 'console'],
     );
-    assert.deepEqual([publicKey, words], [String(running.node.publicKey), running.node.publicKey.words]);
+    assert.deepEqual([publicKey, words], [String(node.publicKey), node.publicKey.words]);
     assert.ok(routes.includes('/where/:thing') && view.memory.rss > 0);
     assert.deepEqual([view.name, view.app, view.data, view.topicsAuth], ['host@desk', 'demo', data, null]);
     assert.deepEqual(await get('/api/bridges'), { bridges: [] });
@@ -188,10 +188,10 @@ describe('the console shows', () => {
   });
 
   test('limits, what was refused, and what the log warns of', async () => {
-    running.log.warn({ error: new Error('why') }, 'something is odd');
+    node.log.warn({ error: new Error('why') }, 'something is odd');
     const socket = createSocket('udp4');
     socket.send('garbage', Number(new URL(addressOf('request')).port), '127.0.0.1', () => socket.close());
-    await until(() => running.node.running.request?.counters.unsupported_cipher === 1);
+    await until(() => node.running.request?.counters.unsupported_cipher === 1);
     const { limits, counters, log } = await get<C.LimitsView>('/api/limits');
     const rate = limits.find(({ part, name }) => part === 'request' && name === 'rate');
     assert.deepEqual([rate?.value, rate?.unit], [5000, 'packets a second']);
@@ -210,7 +210,7 @@ describe('a form asks', () => {
   test('by every job, as the node or as nobody', async () => {
     const url = addressOf('request');
     const who = await tried({ job: 'request', as: 'node', url, route: '/whoami', body: '' });
-    assert.equal((JSON.parse(who.value) as { key: string }).key, String(running.node.publicKey));
+    assert.equal((JSON.parse(who.value) as { key: string }).key, String(node.publicKey));
     const session = addressOf('sessions');
     const nobody = await tried({ ...ANONYMOUS, job: 'session', url: session, route: '/whoami' });
     assert.deepEqual(
@@ -247,7 +247,7 @@ describe('a form asks', () => {
   });
 
   test('and shows a command and a program which do the same', async () => {
-    const node = await get<C.NodeView>('/api/node');
+    const shownNode = await get<C.NodeView>('/api/node');
     const body = `it's "hot"`;
     const forms: readonly C.TryRequest[] = [
       { job: 'request', as: 'node', url: addressOf('request'), route: '/echo', body },
@@ -255,7 +255,7 @@ describe('a form asks', () => {
       { job: 'session', as: 'node', url: addressOf('sessions'), route: '/echo', body },
       { job: 'pubsub', as: 'anonymous', topic: 'echo', body },
     ];
-    const shown = forms.map((form) => equivalentsOf(form, node));
+    const shown = forms.map((form) => equivalentsOf(form, shownNode));
     const files = shown.map(({ code }, index) => {
       const file = join(folder, `form-${index}.mjs`);
       writeFileSync(
@@ -310,7 +310,7 @@ describe('topics', () => {
     });
     assert.ok(next === null || next > 0);
     config = { ...config, broadcaster: { listen: 'http://127.0.0.1:0', drainTime: 1 } };
-    await running.node.reload({ ...config, console: false });
+    await node.reload(config);
     await until(async () => {
       const reply = await tried({ ...ANONYMOUS, job: 'pubsub', topic: 'news/later', body: 'again' });
       return /"notified": 1/.test(reply.value);
@@ -331,10 +331,7 @@ describe('peers', () => {
     await until(async () => (await seen())?.isVerified === true);
     const [there, { self, events, isGroupSealed }] = [await seen(), await get<C.PeersView>('/api/peers')];
     assert.deepEqual([there?.words, there?.id], [ada.publicKey.words, ada.publicKey.fingerprint]);
-    assert.deepEqual(
-      [self.name, self.id, isGroupSealed],
-      ['host@desk', running.node.publicKey.fingerprint, false],
-    );
+    assert.deepEqual([self.name, self.id, isGroupSealed], ['host@desk', node.publicKey.fingerprint, false]);
     assert.ok(events.some(({ text }) => text.includes('ada@attic has proved its key')));
     const judge = (verb: string, id = there?.id): Promise<void> => done(`/api/peers/${id}/${verb}`);
     await judge('trust');
@@ -360,7 +357,7 @@ describe('peers', () => {
     ada.broadcast('/chat/attic', { user: 'ada', text: 'coming\u202e' });
     const { line } = await events.until('chat', ({ line: { room } }) => room === 'attic');
     assert.deepEqual([line.from, line.seal, line.isOwn, line.peer], ['~ada', 'plain', false, null]);
-    const host = await peerOf(ada, running.node.publicKey.fingerprint);
+    const host = await peerOf(ada, node.publicKey.fingerprint);
     await ada.tell(host, '/chat-message', 'between us');
     const { line: secret } = await events.until('chat', ({ line: { seal } }) => seal === 'sealed');
     assert.deepEqual(
@@ -406,7 +403,7 @@ test('sessions: who is there, a word to them, and goodbye', async () => {
   const pushed: unknown[] = [];
   const identity = Identity.generate();
   const client = await SessionClient.connect(addressOf('sessions'), {
-    serverKey: running.node.publicKey,
+    serverKey: node.publicKey,
     identity,
   });
   client.on('/news', ({ body }) => void pushed.push(body));
@@ -450,8 +447,36 @@ test('keys: made for their owner alone, by names and no paths; shown as a pictur
   assert.ok(qr.length >= 21 && qr.every((row) => row.length === qr.length));
   const corner = [qr[0], qr[1], qr[2]].map((row) => row?.slice(0, 7).map(Number).join(''));
   assert.deepEqual(corner, ['1111111', '1000001', '1011101'], 'a finder of a QR code');
+});
+
+test('keys: the node gets a new one, and whoever knows the old one goes on until that ends', async () => {
+  const [first, url] = [node.publicKey, addressOf('request', 1)];
+  const asking = { timeout: 500, retries: 0 };
+  await using old = await RequestClient.connect(url, { serverKey: first, ...asking });
+  const begun = Date.now();
   await done('/api/keys/rotate', { overlapDays: 30 });
-  assert.deepEqual(running.keys.overlaps, [30 * 86_400_000]);
+  const second = node.publicKey;
+  assert.notEqual(String(second), String(first));
+  assert.equal(String((await Identity.load(join(data, 'identity.key'))).publicKey), String(second));
+  assert.equal((await get<C.NodeView>('/api/node')).publicKey, String(second));
+  const [current, before] = (await get<C.KeysView>('/api/keys')).keys;
+  assert.deepEqual([current?.publicKey, current?.until], [String(second), null]);
+  assert.deepEqual(
+    [before?.role, before?.publicKey, before?.file],
+    ['previous', String(first), join(data, 'identity.key.previous')],
+  );
+  const lasts = (before?.until ?? 0) - 30 * DAY;
+  assert.ok(lasts >= begun && lasts <= Date.now(), 'thirty days');
+  assert.equal(await old.request('/echo', 'hello'), 'hello');
+  await using middle = await RequestClient.connect(url, { serverKey: second, ...asking });
+  assert.equal(await middle.request('/echo', 'hello'), 'hello');
+  await done('/api/keys/rotate', { overlapDays: 0 });
+  await assert.rejects(middle.request('/echo', 'hello'), 'it ended at once');
+  assert.equal(await old.request('/echo', 'hello'), 'hello', 'and the first goes on');
+  const roles = (await get<C.KeysView>('/api/keys')).keys.map(
+    ({ role, publicKey }) => `${role} ${publicKey}`,
+  );
+  assert.deepEqual(roles.slice(0, 2), [`node ${node.publicKey}`, `previous ${first}`]);
 });
 
 test('the config: checked, put in force, written; what is wrong changes nothing', async () => {
@@ -468,7 +493,6 @@ test('the config: checked, put in force, written; what is wrong changes nothing'
   const changed = {
     ...config,
     sessions: { ...(config.sessions as object), allow: [String(Identity.generate().publicKey)] },
-    console: false,
   };
   const { status, json } = await put(changed);
   assert.deepEqual([status, json], [200, { restarted: [], applied: ['sessions'], failed: [] }]);
@@ -481,7 +505,7 @@ test('the config: checked, put in force, written; what is wrong changes nothing'
     [],
   );
   chmodSync(configFile, 0o640);
-  assert.equal((await put({ ...config, console: false })).status, 200);
+  assert.equal((await put(config)).status, 200);
   assert.equal(statSync(configFile).mode & 0o777, 0o640, 'a file stays whose it was');
   events.stream.destroy();
 });
@@ -564,8 +588,8 @@ let asks = 0;
 async function guest(path: string, question: Question): Promise<Answered> {
   asks += 1;
   if (guests === null || asks % 100 === 0) {
-    guests = new Browser(running.console.address);
-    await guests.enter(running.console.link());
+    guests = new Browser(consoleOf(node).address);
+    await guests.enter(consoleOf(node).link());
   }
   return guests.ask(path, question);
 }

@@ -7,7 +7,9 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { buildConsole } from '../../scripts/build-console.js';
 import type { PartialNodeConfig } from '../../src/node/config.ts';
 import { demoApp } from '../../src/node/demo.ts';
-import { NodeWithConsole } from './console.ts';
+import type { Node } from '../../src/node/node.ts';
+import { serve } from '../../src/node/serve.ts';
+import { CONSOLE, consoleOf } from './console.ts';
 
 /** For whatever is waited for, ms. */
 const DEADLINE = 15_000;
@@ -31,13 +33,13 @@ export class Workshop implements Disposable {
   }
 
   /** A node of the demo app that listens wherever there is room, and finds others of this machine. */
-  async start(user: string, udpPort: number, config: PartialNodeConfig = {}): Promise<NodeWithConsole> {
-    const running: NodeWithConsole = await NodeWithConsole.start(
-      demoApp(() => running.node.running.lookup),
+  async start(user: string, udpPort: number, config: PartialNodeConfig = {}): Promise<Node> {
+    const node: Node = await serve(
+      demoApp(() => node.running.lookup),
       { ...everythingOf(user, join(this.folder, user), udpPort), ...config },
-      { configFile: join(this.folder, `${user}.config.json`), page: this.page },
+      { configFile: join(this.folder, `${user}.config.json`), consolePage: this.page },
     );
-    return running;
+    return node;
   }
 
   [Symbol.dispose](): void {
@@ -54,6 +56,7 @@ export function everythingOf(user: string, data: string, udpPort: number): Parti
     broadcaster: { listen: 'http://127.0.0.1:0' },
     sessions: { listen: ['ws://127.0.0.1:0'] },
     peers: { user, hostname: 'test', interfaces: ['127.0.0.1'], udpPort, tcpPort: 0 },
+    console: CONSOLE,
   };
 }
 
@@ -63,13 +66,10 @@ export class Tab implements AsyncDisposable {
   readonly complaints: string[] = [];
   readonly #home: string;
 
-  static async open(
-    browser: Browser,
-    { console }: NodeWithConsole,
-    options: BrowserContextOptions = {},
-  ): Promise<Tab> {
+  static async open(browser: Browser, node: Node, options: BrowserContextOptions = {}): Promise<Tab> {
     const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(DEADLINE);
+    const console = consoleOf(node);
     const tab = new Tab(await context.newPage(), console.address);
     await tab.page.goto(console.link());
     await tab.page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();

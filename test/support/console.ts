@@ -1,76 +1,16 @@
-/** A whole node with a console, and a browser that does as it is told, for tests of the console. */
+/** The console of a node, and a browser that does as it is told. */
 
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { App } from '../../src/app/app.ts';
-import { SILENT } from '../../src/app/message.ts';
-import { Console } from '../../src/console/console.ts';
-import type { KeyRing } from '../../src/console/options.ts';
-import { Chat } from '../../src/node/chat.ts';
-import type { PartialNodeConfig } from '../../src/node/config.ts';
-import { LogTail } from '../../src/node/log-tail.ts';
-import type { Node } from '../../src/node/node.ts';
-import { serve } from '../../src/node/serve.ts';
+import type { Node, RunningParts } from '../../src/node/node.ts';
 
-/** In place of keys that are really changed. */
-class NotedRing implements KeyRing {
-  readonly overlaps: number[] = [];
-  readonly #node: Node;
+/** Wherever there is room. */
+export const CONSOLE = { listen: 'http://127.0.0.1:0' } as const;
 
-  constructor(node: Node) {
-    this.#node = node;
-  }
-
-  list(): ReturnType<KeyRing['list']> {
-    return [{ publicKey: this.#node.publicKey, until: null }];
-  }
-
-  async rotate(overlap: number): Promise<void> {
-    this.overlaps.push(overlap);
-  }
-}
-
-/** A node whose console is at hand. */
-export class NodeWithConsole implements AsyncDisposable {
-  readonly node: Node;
-  readonly console: Console;
-  readonly keys: NotedRing;
-  readonly chat: Chat;
-  readonly log: LogTail;
-
-  static async start(
-    app: App,
-    config: PartialNodeConfig,
-    options: { readonly configFile: string; readonly page: string; readonly now?: () => number },
-  ): Promise<NodeWithConsole> {
-    const log = new LogTail(SILENT);
-    const node = await serve(app, { ...config, console: false }, { log });
-    const keys = new NotedRing(node);
-    const chat = new Chat(() => node.running.peers);
-    node.take((message) =>
-      chat.take(message) ? Promise.resolve({ status: 0, value: undefined, representation: 'auto' }) : null,
-    );
-    const listen = 'http://127.0.0.1:0';
-    const console = await Console.start(node, { ...options, listen, chat, keys, log });
-    return new NodeWithConsole(node, console, { keys, chat, log });
-  }
-
-  private constructor(
-    node: Node,
-    console: Console,
-    { keys, chat, log }: { keys: NotedRing; chat: Chat; log: LogTail },
-  ) {
-    this.node = node;
-    this.console = console;
-    this.keys = keys;
-    this.chat = chat;
-    this.log = log;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.console.close();
-    await this.node.close();
-  }
+export function consoleOf(node: Node): NonNullable<RunningParts['console']> {
+  const { console } = node.running;
+  if (console) return console;
+  throw new Error(`The console is not up: ${node.parts.find(({ name }) => name === 'console')?.why}`);
 }
 
 export interface Answered {

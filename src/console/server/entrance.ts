@@ -15,7 +15,6 @@ export type Entering = 'wrong' | 'too-often' | { readonly cookie: string };
 
 export class Entrance {
   readonly #file: string;
-  readonly #now: () => number;
   readonly #guesses: RateLimiter;
   /** Until when tokens that were used would be good. */
   readonly #used = new Map<string, number>();
@@ -26,29 +25,28 @@ export class Entrance {
    *
    * @throws SottoError `key_file_exposed`, `key_file_invalid`.
    */
-  static async open(data: string, address: string, now: () => number = Date.now): Promise<Entrance> {
+  static async open(data: string, address: string): Promise<Entrance> {
     const file = secretsFileIn(data);
     const pages = (await findSecrets(file))?.pages ?? newSecret();
     const secrets = { address, pages, links: newSecret() };
     await writeSecrets(file, secrets);
-    return new Entrance(file, secrets, now);
+    return new Entrance(file, secrets);
   }
 
-  private constructor(file: string, secrets: ConsoleSecrets, now: () => number) {
+  private constructor(file: string, secrets: ConsoleSecrets) {
     this.#file = file;
     this.#secrets = secrets;
-    this.#now = now;
     this.#guesses = new RateLimiter(GUESSES.rate, GUESSES.burst);
   }
 
   /** A fresh link, good once, for ten minutes. */
   link(): string {
-    return linkOf(this.#secrets, this.#now());
+    return linkOf(this.#secrets);
   }
 
   /** @param token what stands behind the `#` of a link. */
   enter(token: string): Entering {
-    const now = this.#now();
+    const now = Date.now();
     const pass = openPass(this.#secrets.links, token, now);
     if (pass === null || this.#used.has(pass.id)) return this.#guesses.take('') ? 'wrong' : 'too-often';
     for (const [id, until] of this.#used) if (until <= now) this.#used.delete(id);
@@ -58,7 +56,7 @@ export class Entrance {
 
   /** Whose cookie it is; `renewed` where it should be set anew, so that who stays need not come in again. */
   check(cookie: string): { readonly id: string; readonly renewed: string | null } | null {
-    const now = this.#now();
+    const now = Date.now();
     const pass = openPass(this.#secrets.pages, cookie, now);
     if (pass === null) return null;
     const isOld = pass.until - now < COOKIE_LASTS / 2;
@@ -88,7 +86,7 @@ export class Entrance {
  */
 export async function makeLink(data: string): Promise<string> {
   const secrets = await findSecrets(secretsFileIn(data));
-  if (secrets) return linkOf(secrets, Date.now());
+  if (secrets) return linkOf(secrets);
   throw new SottoError(
     'key_file_missing',
     `No console has run with the data folder ${data}; sotto up starts one.`,
@@ -96,6 +94,6 @@ export async function makeLink(data: string): Promise<string> {
 }
 
 /** Behind the `#`, which is sent nowhere: neither to logs nor to other pages. */
-function linkOf({ address, links }: ConsoleSecrets, now: number): string {
-  return `${address}/enter#${signPass(links, newPass(LINK_LASTS, now))}`;
+function linkOf({ address, links }: ConsoleSecrets): string {
+  return `${address}/enter#${signPass(links, newPass(LINK_LASTS, Date.now()))}`;
 }

@@ -8,6 +8,7 @@ import { files } from '#files';
 import { decodeUtf8 } from '../../bytes/text.ts';
 import { codeOf, messageOf, SottoError } from '../../errors.ts';
 import { Identity } from '../../keys/identity.ts';
+import { previousFileOf } from '../../keys/previous-keys.ts';
 import { PublicKey } from '../../keys/public-key.ts';
 import type { KeysView, KeyView } from '../contract.ts';
 import type { ConsoleNode, KeyRing } from '../options.ts';
@@ -43,8 +44,9 @@ export const keysPanel: Panel = (app, { node, options: { keys }, hub }) => {
 
 async function keysView(node: ConsoleNode, ring: KeyRing): Promise<KeysView> {
   const own = ring.list().map(({ publicKey, until }, index): KeyView => {
-    const role = index === 0 ? 'node' : 'previous';
-    return { ...view('node', node.config.identity, publicKey), role, until };
+    const { identity: file } = node.config;
+    if (index === 0) return { ...view('node', file, publicKey), role: 'node', until };
+    return { ...view('node, before', previousFileOf(file), publicKey), role: 'previous', until };
   });
   const { keys, unusable } = await readFolder(folderOf(node));
   return { keys: [...own, ...keys], unusable };

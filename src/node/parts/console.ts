@@ -18,6 +18,8 @@ export interface ConsolePartOptions {
   readonly log: LogTail;
   /** What the page shows and changes. */
   readonly configFile: string;
+  /** The folder of the page; null for the package's own. */
+  readonly consolePage: string | null;
   /** Opens a sealed key file, which is then changed for a new key; null where there is none. */
   readonly passphrase: string | null;
 }
@@ -31,11 +33,13 @@ export function consolePart(options: ConsolePartOptions): PartPlan<Console> {
 }
 
 async function start(config: NodeConfig, options: ConsolePartOptions): Promise<Started<Console>> {
-  const { node, log, configFile } = options;
+  const { node, log, configFile, consolePage } = options;
   const { listen } = config.console as ConsoleSection;
   const { Console } = await import('../../console/console.ts');
   const chat = new Chat(() => node.running.peers);
-  const console = await Console.start(node, { listen, configFile, chat, log, keys: keyRing(options) });
+  const page = consolePage === null ? {} : { page: consolePage };
+  const keys = keyRing(options);
+  const console = await Console.start(node, { listen, configFile, chat, log, keys, ...page });
   const end = node.take((message) => taken(chat, message));
   return {
     handle: console,

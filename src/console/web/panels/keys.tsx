@@ -34,7 +34,7 @@ export function Keys(): JSX.Element {
           >
             <ul class="keys">
               {all.map((key) => (
-                <KeyItem key={key.file} value={key} onShow={() => setShown(key)} />
+                <KeyItem key={key.publicKey} value={key} onShow={() => setShown(key)} />
               ))}
             </ul>
             {unusable.map(({ file, why }) => (
