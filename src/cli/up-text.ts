@@ -42,16 +42,19 @@ export function tryLines(node: Node): readonly string[] {
 export function textOfUp(node: Node, link: string | null): string {
   const { app } = node.config;
   const tries = tryLines(node);
+  const console = [
+    'Open the console in a browser of this machine:\n',
+    `  ${link}\n`,
+    `The link works once, for ten minutes; ${command()} console prints another.`,
+  ];
   return [
-    `Sotto is up${app === undefined ? ' with its demo app' : `: ${app}`}.\n`,
+    `Sotto is up${app === undefined ? ' with its demo app' : `: ${app}`}. Ctrl+C stops it.\n`,
     ...node.parts.filter(({ state }) => state !== 'off').map(lineOf),
     `\n  public key   ${node.publicKey}\n  in words     ${node.publicKey.words}\n`,
-    ...(link === null
-      ? []
-      : [`Look at it, by a link that works once ("${command()} console" makes another):\n`, `  ${link}\n`]),
     ...(tries.length === 0
       ? []
       : ['Try from another terminal, in this folder:\n', ...tries.map((line) => `  ${line}`), '']),
+    ...(link === null ? [] : console),
   ].join('\n');
 }
 

@@ -43,7 +43,7 @@ export function consoleApp(desk: Desk, entrance: Entrance, port: () => number): 
       return problem(
         403,
         'not_allowed',
-        'This link was used already, or is too old: `sotto console` prints a fresh one.',
+        'This link was used already, or is too old: sotto console prints a fresh one.',
       );
     giveCookie(c, entered.cookie, port(), entrance.cookieLasts);
     return c.body(null, 204);

@@ -18,10 +18,20 @@ try {
     headers: { 'content-type': 'application/json', 'x-sotto-console': '1' },
     body: JSON.stringify({ token }),
   });
-  if (response.ok) location.replace('/');
+  // A link that was used once may be a tab of before, in a browser that is in.
+  if (response.ok || (await fetch('/api/node')).ok) location.replace('/');
   else say((await response.json()).text);
 } catch {
   say('The node does not answer; see whether it still runs.');
+}
+`;
+
+/** The policy of the console allows no styles within a page. */
+const STYLE = `body {
+  max-width: 36rem;
+  margin: 18vh auto 0;
+  padding: 0 1.25rem;
+  font: 1rem/1.6 system-ui, sans-serif;
 }
 `;
 
@@ -35,6 +45,7 @@ export function ownPages(app: Hono): void {
   app.get('/enter.js', (c) =>
     c.body(ENTER_SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
   );
+  app.get('/enter.css', (c) => c.body(STYLE, 200, { 'content-type': 'text/css; charset=utf-8' }));
 }
 
 function page(content: string): string {
@@ -46,6 +57,7 @@ function page(content: string): string {
     <meta name="color-scheme" content="light dark">
     <title>Sotto console</title>
     <link rel="icon" href="data:,">
+    <link rel="stylesheet" href="/enter.css">
   </head>
   <body>${content}
   </body>

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Icon, Mark } from './components/icon.tsx';
 import { Notices } from './components/notices.tsx';
+import { PartNotice } from './components/part-notice.tsx';
 import { type Connection, connection } from './events.ts';
 import { lockedOut } from './http.ts';
 import { linkTo, place } from './location.ts';
@@ -36,6 +37,7 @@ export function App(): JSX.Element {
       <Menu current={panel.path} />
       <main id="content" tabIndex={-1}>
         <h1>{panel.title}</h1>
+        {panel.part && <PartNotice key={panel.part} name={panel.part} />}
         <panel.Content key={panel.path} />
       </main>
       <Notices />

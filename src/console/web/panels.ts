@@ -1,6 +1,7 @@
 /** Every panel, in the order of the menu. */
 
 import type { JSX } from 'preact';
+import type { PartName } from '../contract.ts';
 import type { IconName } from './components/icon.tsx';
 import { Bridges } from './panels/bridges.tsx';
 import { Chat } from './panels/chat.tsx';
@@ -21,6 +22,8 @@ export interface Panel {
   readonly title: string;
   /** Whether a new part of the menu begins with it. */
   readonly begins?: string;
+  /** What of the node it is about, where it says nothing itself while that is down. */
+  readonly part?: PartName;
   readonly Content: () => JSX.Element;
 }
 
@@ -30,11 +33,11 @@ export const PANELS: readonly Panel[] = [
   OVERVIEW,
   { path: 'feed', icon: 'feed', title: 'Feed', Content: Feed },
   { path: 'try', icon: 'try', title: 'Try it', Content: TryIt },
-  { path: 'topics', icon: 'topics', title: 'Topics', begins: 'Jobs', Content: Topics },
-  { path: 'peers', icon: 'peers', title: 'Peers', Content: Peers },
-  { path: 'chat', icon: 'chat', title: 'Chat', Content: Chat },
-  { path: 'lookup', icon: 'lookup', title: 'Lookup', Content: Lookup },
-  { path: 'sessions', icon: 'sessions', title: 'Sessions', Content: Sessions },
+  { path: 'topics', icon: 'topics', title: 'Topics', begins: 'Jobs', part: 'broadcaster', Content: Topics },
+  { path: 'peers', icon: 'peers', title: 'Peers', part: 'peers', Content: Peers },
+  { path: 'chat', icon: 'chat', title: 'Chat', part: 'peers', Content: Chat },
+  { path: 'lookup', icon: 'lookup', title: 'Lookup', part: 'lookup', Content: Lookup },
+  { path: 'sessions', icon: 'sessions', title: 'Sessions', part: 'sessions', Content: Sessions },
   { path: 'bridges', icon: 'bridges', title: 'Bridges', Content: Bridges },
   { path: 'keys', icon: 'keys', title: 'Keys', begins: 'Care', Content: Keys },
   { path: 'limits', icon: 'limits', title: 'Limits', Content: Limits },

@@ -21,14 +21,12 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
 export interface SnippetProps {
   readonly text: string;
   readonly what: string;
-  /** Lines that stay as long as they are. */
-  readonly isProgram?: boolean;
 }
 
 /** A line for a terminal, or code for an editor. */
-export function Snippet({ text, what, isProgram = false }: SnippetProps): JSX.Element {
+export function Snippet({ text, what }: SnippetProps): JSX.Element {
   return (
-    <div class={isProgram ? 'snippet program' : 'snippet'}>
+    <div class="snippet">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what may be longer than its box has to be scrolled by keys */}
       <section tabIndex={0} aria-label={what}>
         <pre>{text}</pre>

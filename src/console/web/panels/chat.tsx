@@ -50,7 +50,7 @@ function Conversation({
           }))}
         />
         <NewRoom />
-        <h2>One alone</h2>
+        <h2>Direct messages</h2>
         {titles.size === 0 ? (
           <p class="hint">Nobody is there yet.</p>
         ) : (
@@ -99,7 +99,9 @@ function isOf(line: ChatLine, target: ChatTarget): boolean {
 function titlesOf(lines: readonly ChatLine[], peers: readonly PeerView[]): ReadonlyMap<string, string> {
   const titles = new Map<string, string>();
   for (const { peer, from, isOwn } of lines) {
-    if (peer !== null && !titles.has(peer)) titles.set(peer, isOwn ? shortFingerprint(peer) : from);
+    if (peer === null) continue;
+    if (!isOwn) titles.set(peer, from);
+    else if (!titles.has(peer)) titles.set(peer, shortFingerprint(peer));
   }
   for (const { id, name } of peers) if (id !== null) titles.set(id, name);
   return titles;

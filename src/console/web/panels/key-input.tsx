@@ -55,6 +55,7 @@ export function KeyInput({ file, value, onChange, onChosen }: KeyInputProps): JS
           setOpen(true);
           setAt(-1);
         }}
+        onFocus={() => setOpen(true)}
         onKeyDown={press}
         onBlur={() => setOpen(false)}
       />

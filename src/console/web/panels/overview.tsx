@@ -51,6 +51,7 @@ function Who({ node }: { readonly node: NodeView }): JSX.Element {
           <CopyButton text={node.publicKey} what="the public key" />
         </p>
         <Words words={node.words} label="The fingerprint of this node, in words" />
+        <p class="hint">The same key in words, for people to compare.</p>
       </div>
       <dl class="facts">
         <Fact name="Up for" value={age(Date.now() - node.startedAt)} />

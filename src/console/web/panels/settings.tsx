@@ -1,6 +1,6 @@
 /** The config file: checked, written and put in force from here; and what each field means. */
 
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ConfigView, PartName, Problem, ReloadView } from '../../contract.ts';
 import { fetchConfig, leave, saveConfig } from '../api.ts';
@@ -19,8 +19,8 @@ export function Settings(): JSX.Element {
       {(view) => (
         <>
           <Editor config={view} onSaved={config.reload} />
-          <Fields schema={view.schema} />
           <Leave />
+          <Fields schema={view.schema} />
         </>
       )}
     </Loaded>
@@ -109,17 +109,35 @@ function Fields({ schema }: { readonly schema: unknown }): JSX.Element {
         keyOf={({ path }) => path}
         empty={<p class="hint">The node does not say which fields there are.</p>}
         columns={[
-          { title: 'Field', cell: ({ path }) => <code>{path}</code> },
+          { title: 'Field', cell: (field) => <FieldItem field={field} /> },
           { title: 'Takes', cell: ({ type }) => type },
           {
             title: 'Default',
             isExtra: true,
             cell: ({ fallback }) => fallback !== '' && <code>{fallback}</code>,
           },
-          { title: 'Means', isExtra: true, cell: ({ meaning }) => meaning },
         ]}
       />
     </Card>
+  );
+}
+
+/** A long name may go on in the next line, behind a dot. */
+function FieldItem({ field: { path, meaning } }: { readonly field: ConfigField }): JSX.Element {
+  const [first = '', ...rest] = path.split('.');
+  return (
+    <div class="config-field">
+      <code>
+        {first}
+        {rest.map((name) => (
+          <Fragment key={name}>
+            .<wbr />
+            {name}
+          </Fragment>
+        ))}
+      </code>
+      {meaning !== '' && <p class="hint">{meaning}</p>}
+    </div>
   );
 }
 
@@ -133,9 +151,11 @@ function Leave(): JSX.Element {
       <p>
         Ends it in every browser that was let in. A fresh link comes from <code>sotto console</code>.
       </p>
-      <button type="button" disabled={isBusy} onClick={() => void lock()}>
-        Lock
-      </button>
+      <div class="row">
+        <button type="button" disabled={isBusy} onClick={() => void lock()}>
+          Lock
+        </button>
+      </div>
     </Card>
   );
 }

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { SubscriptionView, TopicMessage, TopicsView } from '../../contract.ts';
-import { fetchTopics, tryIt, unwatchTopics, watchTopics } from '../api.ts';
+import { fetchNode, fetchTopics, tryIt, unwatchTopics, watchTopics } from '../api.ts';
 import { Badge } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
 import { Counters, Figure } from '../components/counters.tsx';
@@ -26,7 +26,7 @@ export function Topics(): JSX.Element {
         <>
           <div class="figures">
             <Figure name="Subscriptions" value={count(view.total)} />
-            <Figure name="WebSockets" value={count(view.webSockets)} />
+            <Figure name="WebSockets, this node’s among them" value={count(view.webSockets)} />
             <Figure
               name="Missed, to be announced"
               value={count(view.missedWaiting)}
@@ -181,6 +181,16 @@ function Publish(): JSX.Element {
   );
 }
 
+function HowToSubscribe(): JSX.Element {
+  const { value: node } = useFetched(fetchNode, ['node']);
+  const url = node?.parts.find(({ name }) => name === 'broadcaster')?.addresses[0] ?? 'URL';
+  return (
+    <p>
+      A program does with <code>sotto sub {url} --glob 'orders/*'</code>.
+    </p>
+  );
+}
+
 function Subscriptions({ view: { subscriptions, total } }: { readonly view: TopicsView }): JSX.Element {
   return (
     <Card title="Subscriptions">
@@ -190,9 +200,7 @@ function Subscriptions({ view: { subscriptions, total } }: { readonly view: Topi
         keyOf={({ url, kind, pattern }) => `${url} ${kind} ${pattern}`}
         empty={
           <Empty icon="topics" title="Nobody has subscribed.">
-            <p>
-              A program does with <code>sotto sub URL --glob 'orders/*'</code>.
-            </p>
+            <HowToSubscribe />
           </Empty>
         }
         columns={[

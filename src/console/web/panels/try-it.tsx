@@ -76,7 +76,7 @@ function Bench({ node, query }: { readonly node: NodeView; readonly query: URLSe
             )}
           </Card>
           <Card title="The same in code">
-            <Snippet text={code} what="Equivalent code" isProgram />
+            <Snippet text={code} what="Equivalent code" />
           </Card>
           <History />
         </div>
