@@ -25,6 +25,8 @@ export interface PlannedRoad {
   readonly answers: 'everybody' | ReadonlySet<string> | null;
 }
 
+/** Nobody knows where that will be. */
+const ANY_PORT = /:0\/?$/;
 /** Fields that name code. */
 const CODE: ReadonlySet<string> = new Set(['app']);
 
@@ -54,13 +56,14 @@ function maxConnectionsOf({ request }: NodeConfig): number {
   return limits?.maxConnections ?? LIMITS.maxConnections;
 }
 
-/** Peers take any port that is free, and the console has a check of its own. */
-function roadsOf({ request, lookup, broadcaster, sessions }: NodeConfig): PlannedRoad[] {
+/** Peers take any port that is free. */
+function roadsOf({ request, lookup, broadcaster, sessions, console: page }: NodeConfig): PlannedRoad[] {
   const others = [
-    ...(lookup && lookup.port !== 0 ? lookupUrls(lookup) : []),
+    ...(lookup ? lookupUrls(lookup) : []),
     ...(broadcaster ? [broadcaster.listen] : []),
     ...(sessions ? sessions.listen : []),
-  ];
+    ...(page ? [page.listen] : []),
+  ].filter((url) => !ANY_PORT.test(url));
   return [
     ...(request ? request.listen.map((url) => ({ url, answers: answersOf(request) })) : []),
     ...others.map((url) => ({ url, answers: null })),

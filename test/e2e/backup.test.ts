@@ -21,6 +21,8 @@ import { openDatabase } from '../../src/platform/node/sqlite.ts';
 import { sotto } from '../support/command.ts';
 
 const HAS_MODES = process.platform !== 'win32';
+/** What the console and key rotation keep beside the key. */
+const PRIVATE = ['keys/phone.key', 'console.key', 'revoked.json', 'identity.key.previous'];
 const PASSPHRASE = 'the tea is in the blue tin';
 
 let home = '';
@@ -96,6 +98,8 @@ async function forged(
 describe('a backup', () => {
   test('holds what was committed while somebody writes, and nothing half done; and puts all of it back', async () => {
     const store = await aNode('writing');
+    await mkdir('.sotto/keys', { mode: 0o700 });
+    for (const name of PRIVATE) await writeFile(join('.sotto', name), `private ${name}`, { mode: 0o600 });
     const insert = store.prepare('INSERT INTO t VALUES (?)');
     for (let number = 0; number < 100; number++) insert.run(number);
     store.execute('BEGIN');
@@ -128,6 +132,10 @@ describe('a backup', () => {
         ['.sotto', '.sotto/identity.key', long].map(async (path) => (await stat(path)).mode & 0o777),
       );
       assert.deepEqual(modes, [0o700, 0o600, 0o640]);
+      for (const name of PRIVATE) {
+        assert.equal((await stat(join('.sotto', name))).mode & 0o777, 0o600, name);
+        assert.equal(kept[join('.sotto', name)], `private ${name}`, 'it was there to be put back');
+      }
     }
     assert.deepEqual(JSON.parse(await readFile('secrets.json', 'utf8')), { a: 1 });
     assert.deepEqual(
@@ -267,6 +275,7 @@ describe('a restore', () => {
 
   test('of a data folder by an absolute path asks where it is to go, and files from elsewhere stay in it', async () => {
     (await aNode('far')).close();
+    await writeFile('.sotto/identity.key.previous', '{}', { mode: 0o600 });
     const data = join(home, 'far-data');
     await Identity.generate().save(join(data, 'identity.key'));
     await mkdir('here');
@@ -278,8 +287,8 @@ describe('a restore', () => {
     await refuses(putBack(join('..', file)), 'invalid_argument', /say by --data/);
     const { elsewhere } = await putBack(join('..', file), { data: 'mine' });
     assert.deepEqual(
-      elsewhere.map(({ belongs }) => belongs),
-      [join(process.cwd(), '../../.sotto/identity.key')],
+      elsewhere.map(({ belongs }) => belongs).sort(),
+      ['identity.key', 'identity.key.previous'].map((name) => join(process.cwd(), '../../.sotto', name)),
     );
     assert.equal((await stat(elsewhere[0]?.file ?? '')).isFile(), true);
   });

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Identity } from '../../src/index.ts';
+import { createApp, Identity } from '../../src/index.ts';
 import {
   examineNode,
   type NodeExaminationOptions,
@@ -18,6 +18,7 @@ import {
 } from '../../src/node/doctor/node-examination.ts';
 import type { NodeDiagnosis } from '../../src/node/doctor/node-finding.ts';
 import { readPlan } from '../../src/node/plan.ts';
+import { serve } from '../../src/node/serve.ts';
 import { openDatabase } from '../../src/platform/node/sqlite.ts';
 import { RunningServer, sotto } from '../support/command.ts';
 
@@ -25,7 +26,7 @@ const BIN = fileURLToPath(new URL('../../bin/sotto.js', import.meta.url));
 const HAS_MODES = process.platform !== 'win32';
 
 /** Requests, and nothing else. */
-const ALONE = { lookup: false, broadcaster: false, sessions: false, peers: false, console: false };
+const ALONE = { lookup: false, broadcaster: false, sessions: false, peers: false, console: false } as const;
 
 /** A folder where a node has run, with a config. */
 class Ward implements AsyncDisposable {
@@ -163,6 +164,25 @@ describe('a fault, and the doctor names it and no other', () => {
       assert.match(findings[0]?.what ?? '', new RegExp(`\\(pid ${process.pid}\\)`));
   });
 
+  test('a console that does not answer, of a node that runs', async () => {
+    await using ward = await Ward.open();
+    const [listen, page] = [[`tcp://127.0.0.1:${await freePort()}`], await freePort()];
+    const console = { listen: `http://127.0.0.1:${page}` };
+    const config = { ...ALONE, data: ward.data, request: { listen } };
+    await writeFile(ward.config, JSON.stringify({ ...config, console }));
+    await using _node = await serve(createApp(), config);
+    const down = await ward.examine('reach');
+    assert.deepEqual(faults(down), ['not_listening']);
+    assert.ok(down.findings[0]?.what.includes(console.listen));
+    const mute = createServer((socket) => socket.destroy());
+    mute.listen(page, '127.0.0.1');
+    await once(mute, 'listening');
+    const silent = await ward.examine('reach');
+    mute.close();
+    assert.deepEqual(faults(silent), ['url_unreachable']);
+    assert.ok(silent.findings[0]?.what.includes(console.listen));
+  });
+
   test('an address that this machine does not have, and one that is none', async () => {
     await using ward = await Ward.open({ listen: ['tcp://192.0.2.77:7878', 'gopher://x'] });
     assert.deepEqual(faults(await ward.examine('reach')), ['address_missing', 'listen_failed']);
@@ -199,6 +219,7 @@ describe('the command', () => {
 
   test('asks the node that runs, by every road, and ends with 0', async () => {
     const [datagrams, streams, sessions] = [await freePort(), await freePort(), await freePort()];
+    const console = `http://127.0.0.1:${await freePort()}`;
     const listen = [
       `udp://127.0.0.1:${datagrams}`,
       `http://127.0.0.1:${streams}`,
@@ -206,15 +227,18 @@ describe('the command', () => {
     ];
     await writeFile(
       join(folder, 'sotto.config.json'),
-      JSON.stringify({ ...ALONE, request: { listen }, sessions: { listen: [`ws://127.0.0.1:${sessions}`] } }),
+      JSON.stringify({
+        ...{ ...ALONE, request: { listen }, sessions: { listen: [`ws://127.0.0.1:${sessions}`] } },
+        console: { listen: console },
+      }),
     );
     await using server = await RunningServer.start(['up'], { cwd: folder });
-    assert.equal(server.addresses.length, listen.length + 1);
+    assert.equal(server.addresses.length, listen.length + 2);
     const args = ['doctor', '--only', 'programs', 'data', 'reach', '--running'];
     const { code, stdout } = await sotto([...args, '--json'], { cwd: folder });
     const told = JSON.parse(stdout) as NodeDiagnosis & { ok: boolean };
     assert.deepEqual([told.ok, code, told.findings], [true, 0, []]);
-    for (const url of [...listen, `ws://127.0.0.1:${sessions}`]) {
+    for (const url of [...listen, `ws://127.0.0.1:${sessions}`, console]) {
       assert.match(told.checks.find(({ name }) => name === url)?.detail ?? '', /^this node/);
     }
   });

@@ -9,6 +9,9 @@ import { Subscriber } from '../../src/pubsub/index.ts';
 import { RequestClient } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
 
+/** Plain lookups are told of no refusal; ms. */
+const PLAIN_TIMEOUT = 2000;
+
 export interface Door {
   readonly name: string;
   readonly protocol: 'request' | 'session' | 'peers' | 'pubsub' | 'lookup';
@@ -66,7 +69,8 @@ export async function openDoors(
       const door = answering(`lookup ${tcp ? 'tcp' : 'udp'}`, 'lookup', 'packet', who, ask);
       doors.push({ ...door, carries: 'text' });
     }
-    const plain: Ask = (route, body) => lookup(queryOf(route, body), { ...place, scheme: 'plain' });
+    const plain: Ask = (route, body) =>
+      lookup(queryOf(route, body), { ...place, scheme: 'plain', timeout: PLAIN_TIMEOUT });
     const door = answering(`plain lookup ${tcp ? 'tcp' : 'udp'}`, 'lookup', 'packet', {}, plain);
     doors.push({ ...door, isSealed: false, carries: 'text' });
   }

@@ -6,6 +6,7 @@ import { chmod, copyFile, mkdir, open, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, SottoError } from '../../errors.ts';
+import { previousFileOf } from '../../keys/previous-keys.ts';
 import { hasCode } from '../../platform/node/files.ts';
 import { isStore } from '../doctor/gather-stores.ts';
 import { filesBelow } from '../files-below.ts';
@@ -47,7 +48,8 @@ export async function takeSnapshot(plan: NodePlan, folder: string): Promise<Snap
     .map((from): Source => ({ from, path: archived('data', from, config.data) }));
   const leftOut = others.filter((_path, index) => !linked[index]);
   const inside = new Set(sources.map(({ from }) => resolve(from)));
-  const named = new Set([config.identity, ...plan.files].map((file) => resolve(file)));
+  const keys = [config.identity, previousFileOf(config.identity)];
+  const named = new Set([...keys, ...plan.files].map((file) => resolve(file)));
   for (const from of named) {
     if (!inside.has(from) && (await isFile(from))) sources.push(outside(from));
   }

@@ -1,6 +1,7 @@
 /** Asks addresses of HTTP, and takes the time that they tell. */
 
 import { messageOf } from '../../errors.ts';
+import { hasCode } from '../../platform/node/files.ts';
 import type { ClockFacts } from './judge-clock.ts';
 import type { UrlFacts } from './judge-urls.ts';
 
@@ -11,6 +12,8 @@ export type NamedUrl = Pick<UrlFacts, 'name' | 'url'>;
 
 interface Asked {
   readonly facts: UrlFacts;
+  /** Whether anything listens; it may say nothing, though. */
+  readonly isThere: boolean;
   /** The clock there less ours, ms; null where it was not told. */
   readonly ahead: number | null;
 }
@@ -31,7 +34,7 @@ export async function gatherUrls(named: readonly string[], usual: readonly Named
     Promise.all(others.map((each) => ask({ ...each, takesRefusal: true }))),
   ]);
   const teller = chosen.find(({ ahead }) => ahead !== null);
-  const there = found.filter(({ facts }) => !('unreachable' in facts.answer));
+  const there = found.filter(({ isThere }) => isThere);
   return {
     urls: [...chosen, ...there].map(({ facts }) => facts),
     otherClock: teller?.ahead == null ? null : { ahead: teller.ahead, whose: teller.facts.url },
@@ -47,11 +50,17 @@ async function ask(place: Pick<UrlFacts, 'name' | 'url' | 'takesRefusal'>): Prom
     const body = (await response.text()).slice(0, LONGEST_BODY);
     return {
       facts: { ...place, answer: { status: response.status, body } },
+      isThere: true,
       ahead: Number.isNaN(told) ? null : told - between,
     };
   } catch (error) {
-    return { facts: { ...place, answer: { unreachable: `${reasonOf(error)}.` } }, ahead: null };
+    const answer = { unreachable: `${reasonOf(error)}.` };
+    return { facts: { ...place, answer }, isThere: !isRefused(error), ahead: null };
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && hasCode(error.cause, 'ECONNREFUSED');
 }
 
 /** `fetch failed` says nothing; its cause does. */

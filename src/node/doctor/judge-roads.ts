@@ -82,8 +82,8 @@ function judgeRoad(road: RoadFacts, isRunning: boolean): NodeDiagnosis {
 
 function judgeFree(url: string, isRunning: boolean): NodeDiagnosis {
   if (!isRunning) return examined(check(url, true, 'free: no node runs here now'));
-  const what = `The node runs, and does not listen at ${url}: the config was changed since it started.`;
-  const fix = fixBy('Start it anew.', 'sudo systemctl restart sotto');
+  const what = `The node runs, and does not listen at ${url}: that part could not be started, or the config was changed since.`;
+  const fix = fixBy('Its log says which; start it anew.', 'sudo systemctl restart sotto');
   return examined(check(url, false, 'free'), fault('not_listening', what, fix));
 }
 

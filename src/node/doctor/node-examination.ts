@@ -58,12 +58,16 @@ export async function examineNode(options: NodeExaminationOptions): Promise<Node
   const isWanted = (part: Part): boolean => parts.has(part);
   const isUsable = facts.problem === null;
   const key = await gatherKey(config.identity, process.env.SOTTO_PASSPHRASE);
-  const [data, roads, seen, service, multicast, isSynchronised] = await Promise.all([
-    isWanted('data') ? examineData(plan, runtime.sotto, key.facts) : null,
+  const tried =
     isWanted('reach') && isUsable
       ? gatherRoads(plan.roads, key.facts.state === 'missing' ? 'none' : key.identity)
-      : [],
-    isWanted('reach') || isWanted('clock') ? gatherUrls(options.urls, usualUrls(config)) : NOBODY_ASKED,
+      : Promise.resolve([]);
+  const isAsking = isWanted('reach') || isWanted('clock');
+  const [data, roads, seen, service, multicast, isSynchronised] = await Promise.all([
+    isWanted('data') ? examineData(plan, runtime.sotto, key.facts) : null,
+    tried,
+    // After the ports were tried: who listens at one for a moment would answer.
+    tried.then(() => (isAsking ? gatherUrls(options.urls, usualUrls(config)) : NOBODY_ASKED)),
     isWanted('service') ? gatherService(options.unit) : null,
     isWanted('multicast') ? options.multicast().then(asNotes) : null,
     isWanted('clock') ? isClockSynchronised() : null,
@@ -133,7 +137,7 @@ function filesWanted({ roads, maxConnections }: NodePlan): number {
 /** Asked where something listens. */
 function usualUrls({ console: page, broadcaster }: NodeConfig): NamedUrl[] {
   return [
-    ...(page ? [{ name: 'console', url: `${page.listen}/` }] : []),
+    ...(page ? [{ name: 'console', url: `${page.listen}/enter` }] : []),
     ...(broadcaster && broadcaster.operations !== 'off'
       ? [{ name: 'broadcaster', url: `${broadcaster.listen}/readyz` }]
       : []),
