@@ -70,7 +70,7 @@ async function shoot(name, colorScheme, options, work) {
 
 /** A house in which things are asked for, with a failure now and then. */
 async function makeTraffic(duration) {
-  const { publicKey, running } = ada.node;
+  const { publicKey, running } = ada;
   const at = (part) => ada.parts.find(({ name }) => name === part)?.addresses ?? [];
   const serverKey = publicKey;
   const identity = bob.identity;
@@ -107,9 +107,8 @@ async function chatter() {
 }
 
 async function insider(node) {
-  const { address, link } = { address: consoleOf(node).address, link: consoleOf(node).link() };
-  const browser = new Browser(address);
-  await browser.enter(link);
+  const browser = new Browser(consoleOf(node).address);
+  await browser.enter(consoleOf(node).link());
   return browser;
 }
 
