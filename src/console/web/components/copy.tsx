@@ -23,13 +23,20 @@ export interface SnippetProps {
   readonly what: string;
 }
 
-/** A line for a terminal, or code for an editor. */
+/** A line for a terminal, or code for an editor; goes on in the next line at blanks alone, and not behind a `--`. */
 export function Snippet({ text, what }: SnippetProps): JSX.Element {
   return (
     <div class="snippet">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what may be longer than its box has to be scrolled by keys */}
       <section tabIndex={0} aria-label={what}>
-        <pre>{text}</pre>
+        <pre>
+          {text
+            .trimEnd()
+            .split(/(\s+)/)
+            .map((word, index) => (
+              <span key={`${index} ${word}`}>{word}</span>
+            ))}
+        </pre>
       </section>
       <CopyButton text={text} what={what} />
     </div>
