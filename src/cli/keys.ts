@@ -8,8 +8,8 @@ import { messageOf, SottoError } from '../errors.ts';
 import { hybridPublicKeyText } from '../keys/hybrid-key.ts';
 import { Identity } from '../keys/identity.ts';
 import { IdentityRing } from '../keys/identity-ring.ts';
-import { readPreviousKeys, writePreviousKeys } from '../keys/previous-keys.ts';
 import { PublicKey } from '../keys/public-key.ts';
+import { prunePreviousKeys } from '../keys/rotation.ts';
 import { loadOrMakeIdentity } from '../node/node-keys.ts';
 import { type OutputOptions, printFields, printJson, printLine, readPassphrase } from './terminal.ts';
 
@@ -102,9 +102,10 @@ function exists(file: string): Promise<boolean> {
 async function keygen(file: string, options: KeygenOptions): Promise<void> {
   const identity = options.import === undefined ? Identity.generate() : await importIdentity(options.import);
   const sealed = options.passphrase ? { passphrase: await newPassphrase(file) } : {};
-  await identity.save(file, { ...sealed, overwrite: options.force ?? false });
-  // What was there is replaced, with all that was accepted besides.
-  if ((await readPreviousKeys(file)).length > 0) await writePreviousKeys(file, []);
+  const overwrite = options.force ?? false;
+  // What was there is replaced, with all that was accepted besides: that first, lest it outlives its key.
+  if (overwrite || !(await exists(file))) await prunePreviousKeys(file, Number.POSITIVE_INFINITY);
+  await identity.save(file, { ...sealed, overwrite });
   printFields({ file, ...describeKey(identity.publicKey) }, options);
 }
 

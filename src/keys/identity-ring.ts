@@ -1,6 +1,7 @@
 import { SottoError } from '../errors.ts';
 import { Identity } from './identity.ts';
 import { openPreviousKey, readPreviousKeys } from './previous-keys.ts';
+import type { PublicKey } from './public-key.ts';
 
 /** A key before the current one. */
 export interface PreviousIdentity {
@@ -90,12 +91,23 @@ export class IdentityRing {
     return this.#previous;
   }
 
+  /** When one of a server's keys ends, ms since 1970: null for the current one, now for one that is not accepted any more. */
+  endOf(key: PublicKey): number | null {
+    if (key.equals(this.#current.publicKey)) return null;
+    return this.previous.find(({ identity }) => identity.publicKey.equals(key))?.until ?? this.#now();
+  }
+
   /**
    * Takes other keys, such as those of another ring; every server that has this one goes on with them.
    *
-   * @throws SottoError `invalid_option` for more than 3 previous ones that have not ended.
+   * @throws SottoError `invalid_option` for more than 3 previous ones that have not ended, or an end that is no number.
    */
   replace({ current, previous = [] }: { current: Identity; previous?: readonly PreviousIdentity[] }): void {
+    const endless = previous.find(({ until }) => !Number.isFinite(until));
+    if (endless) {
+      const text = `The end of a previous key, until, is in ms since 1970; ${endless.until} is none.`;
+      throw new SottoError('invalid_option', text);
+    }
     const now = this.#now();
     const accepted = previous.filter(
       ({ identity, until }) => until > now && !identity.publicKey.equals(current.publicKey),

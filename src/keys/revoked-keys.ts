@@ -86,6 +86,10 @@ export class RevokedKeys {
    */
   async add(id: string, why: string, now: number = Date.now()): Promise<boolean> {
     if (!isId(id)) throw new SottoError('invalid_argument', 'The fingerprint of a key has 64 hex digits.');
+    return await files.locked(this.#file, () => this.#add(id, why, now));
+  }
+
+  async #add(id: string, why: string, now: number): Promise<boolean> {
     const known = await read(this.#file);
     this.#keys = known;
     if (known.has(id)) return false;

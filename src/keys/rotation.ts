@@ -2,7 +2,8 @@
  * A server's key file gets a new key, and the one before it stays accepted for a while.
  *
  * Two files change, each whole or not at all, and in this order: the old key is put beside before the new one takes its
- * place. So whatever stops it in between, the key that clients know is in its file or accepted.
+ * place. So whatever stops it in between, the key that clients know is in its file or accepted. Who changes either holds the
+ * lock of the key file from reading to writing, so that no change undoes another.
  */
 
 import { files } from '#files';
@@ -46,8 +47,13 @@ export interface Rotation {
  * as may be are accepted already.
  */
 export async function rotateIdentity(file: string, options: RotationOptions = {}): Promise<Rotation> {
+  assertNumber(options.overlap ?? DEFAULT_OVERLAP, 'overlap', 0, MAX_OVERLAP);
+  await files.readPrivate(file); // for its lock makes the folder too
+  return await files.locked(file, () => rotate(file, options));
+}
+
+async function rotate(file: string, options: RotationOptions): Promise<Rotation> {
   const { passphrase, overlap = DEFAULT_OVERLAP, now = Date.now(), store = files } = options;
-  assertNumber(overlap, 'overlap', 0, MAX_OVERLAP);
   const old = await Identity.load(file, passphrase === undefined ? {} : { passphrase });
   const known = await readPreviousKeys(file, store);
   // The old key is among them where a rotation was stopped in between.
@@ -81,7 +87,11 @@ export async function dropPreviousKey(file: string, key: KeyLike): Promise<boole
   return dropped.length > 0;
 }
 
-async function dropWhere(
+function dropWhere(file: string, isGoing: (key: PreviousKey) => boolean): Promise<readonly PreviousKey[]> {
+  return files.locked(file, () => dropAlone(file, isGoing));
+}
+
+async function dropAlone(
   file: string,
   isGoing: (key: PreviousKey) => boolean,
 ): Promise<readonly PreviousKey[]> {

@@ -167,6 +167,12 @@ export interface Files {
    * @throws SottoError `key_file_exists` unless `overwrite`, or `key_file_invalid` where it cannot be written.
    */
   writePrivate(path: string, content: Bytes, options: { overwrite: boolean }): Promise<void>;
+  /**
+   * Runs `work`, which reads the file and writes it, while nobody else does so with that file.
+   *
+   * @throws SottoError `key_file_invalid` where others never finish; what `work` throws.
+   */
+  locked<T>(path: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** Bytes written once and read any number of times, on disk for as long as somebody needs them. */

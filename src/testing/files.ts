@@ -12,6 +12,8 @@ import type { Program } from './program.ts';
 const MAX_PRIVATE = 64 * 1024;
 
 export function privateFiles(disk: Disk): Files {
+  /** The last to work with each file. */
+  const working = new Map<string, Promise<unknown>>();
   return {
     async readPrivate(path, maxSize = MAX_PRIVATE) {
       const file = disk.get(path);
@@ -26,6 +28,19 @@ export function privateFiles(disk: Disk): Files {
       if (disk.get(path) && !overwrite)
         throw new SottoError('key_file_exists', `${path} exists; choose another name.`);
       disk.replace(path, content);
+    },
+    async locked(path, work) {
+      const before = working.get(path);
+      const mine = (async () => {
+        await before?.catch(() => {});
+        return work();
+      })();
+      working.set(path, mine);
+      try {
+        return await mine;
+      } finally {
+        if (working.get(path) === mine) working.delete(path);
+      }
     },
   };
 }

@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { encode } from 'uqr';
 import { Identity } from '../../src/keys/identity.ts';
 import { IdentityRing } from '../../src/keys/identity-ring.ts';
 import { encodeKeyFile } from '../../src/keys/key-file.ts';
 import { RevokedKeys } from '../../src/keys/revoked-keys.ts';
-import { rotateIdentity } from '../../src/keys/rotation.ts';
+import { dropPreviousKey, rotateIdentity } from '../../src/keys/rotation.ts';
+import { withFileLock } from '../../src/platform/node/file-lock.ts';
 import { newerKeyIn } from '../../src/sealed/newer-key.ts';
 
 const DAY = 86_400_000;
@@ -90,6 +93,43 @@ describe('a key file with a key before it', () => {
     await assert.rejects(IdentityRing.load(file), { code: 'key_file_exposed' });
   });
 
+  test('loses nothing where it is changed twice at once', async () => {
+    const { file, identity } = await newKey('twice.key');
+    const [one, other] = await Promise.all([rotateIdentity(file), rotateIdentity(file)]);
+    const ring = await IdentityRing.load(file);
+    const all = [ring.current, ...ring.previous.map((each) => each.identity)].map(
+      (each) => `${each.publicKey}`,
+    );
+    const wanted = [one.current, other.current, identity.publicKey].map(String);
+    assert.deepEqual(all.toSorted(), wanted.toSorted());
+    await Promise.all([rotateIdentity(file), dropPreviousKey(file, identity.publicKey)]);
+    const left = (await IdentityRing.load(file)).previous.map((each) => each.identity.toHex());
+    assert.ok(!left.includes(identity.toHex()), 'a key that was ended does not come back');
+  });
+
+  test('is not kept by the lock of a process that died, but by one that is at it', async () => {
+    const path = join(folder, 'locked');
+    await writeFile(`${path}.lock`, '');
+    assert.equal(await withFileLock(path, async () => 'done', 50), 'done');
+    const order: string[] = [];
+    const first = withFileLock(
+      path,
+      async () => {
+        await wait(200);
+        order.push('first');
+      },
+      50,
+    );
+    while (!existsSync(`${path}.lock`)) await wait(1);
+    await Promise.all([first, withFileLock(path, async () => void order.push('second'), 50)]);
+    assert.deepEqual(order, ['first', 'second']);
+    await assert.rejects(
+      withFileLock(path, () => Promise.reject(new Error('mine'))),
+      { message: 'mine' },
+    );
+    assert.equal(existsSync(`${path}.lock`), false);
+  });
+
   test('has an overlap within bounds', async () => {
     const { file, identity } = await newKey('bounds.key');
     for (const overlap of [-1, 3651 * DAY, Number.NaN]) {
@@ -113,6 +153,13 @@ describe('revoked keys', () => {
     const allow = revoked.refusing((key) => key !== null);
     assert.deepEqual([allow(bad), allow(good), allow(null)], [false, true, false]);
     await assert.rejects(revoked.add('abc', ''), { code: 'invalid_argument' });
+    const more = [Identity.generate(), Identity.generate()].map(({ publicKey }) => publicKey);
+    await Promise.all(more.map((each, at) => [revoked, other][at]?.add(each.fingerprint, 'at once')));
+    await revoked.refresh();
+    assert.deepEqual(
+      more.map((each) => revoked.has(each)),
+      [true, true],
+    );
   });
 
   test('a list that cannot be read whole is not read at all, and what was known stays', async () => {
@@ -197,6 +244,10 @@ describe('the commands', () => {
     await rotateIdentity(file);
     await run('keygen', file, '--force');
     assert.deepEqual((await IdentityRing.load(file)).previous, []);
+    const { publicKey } = await Identity.load(file);
+    await writeFile(`${file}.previous`, 'broken');
+    assert.equal((await run('keygen', file, '--force')).code, 1);
+    assert.ok((await Identity.load(file)).publicKey.equals(publicKey), 'the key is replaced last');
   });
 
   test('id --qr draws the key', async () => {

@@ -8,10 +8,13 @@ import { encodeHex } from '../../bytes/text.ts';
 import { messageOf, SottoError } from '../../errors.ts';
 import type { Files } from '../types.ts';
 import { primitives } from './crypto.ts';
+import { hasCode } from './error-code.ts';
+import { withFileLock } from './file-lock.ts';
 import { perMachine } from './simulated.ts';
 
 export { dataFiles } from './data-files.ts';
 export { downloads } from './downloads.ts';
+export { hasCode } from './error-code.ts';
 export { openSpool, openStored } from './spool.ts';
 export { openDatabase } from './sqlite.ts';
 
@@ -51,6 +54,8 @@ const onDisk: Files = {
       throw await writeError(path, cause);
     }
   },
+
+  locked: (path, work) => withFileLock(path, work),
 };
 
 export const files: Files = perMachine(onDisk, (machine) => machine.files);
@@ -140,8 +145,4 @@ export async function flushFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

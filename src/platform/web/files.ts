@@ -11,7 +11,11 @@ export const noKeyFiles = {
     Promise.reject(unsupported('write key files; keep Identity.toHex() where the page may')),
 };
 
-export const files: Files = { readPrivate: noKeyFiles.read, writePrivate: noKeyFiles.write };
+export const files: Files = {
+  readPrivate: noKeyFiles.read,
+  writePrivate: noKeyFiles.write,
+  locked: noKeyFiles.write,
+};
 
 export const dataFiles: DataFiles = {
   stamp: noDataFiles,
