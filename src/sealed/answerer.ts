@@ -135,6 +135,8 @@ export class Answerer {
       routed = decodeRoutedRequest(request.message);
     } catch (error) {
       this.#counters.add('invalid_message');
+      // What has no stamp cannot be known to be fresh.
+      if (isReplayable(request)) return null;
       return refuse(asked, STATUS.badRequest, messageOf(error));
     }
     // A reply memory forgets: what is older than it must not be answered at all, not even by a refusal.

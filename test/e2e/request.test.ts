@@ -222,6 +222,13 @@ describe('datagrams', () => {
     assert.deepEqual(replies[2], replies[0]);
     openReply(new Uint8Array(replies[0] ?? []));
     assert.equal(server.counters.repeated, 2);
+    // A refusal of what has no stamp would be another text for the same nonce, once the memory is over.
+    const senseless = new PssstClient(identity.publicKey).packRequest(Uint8Array.of(9)).packet;
+    for (const each of [senseless, packet]) {
+      socket.send(each, Number(new URL(server.addresses[0] ?? '').port), '127.0.0.1');
+    }
+    assert.deepEqual((await once(socket, 'message'))[0], replies[0], 'the other is met with silence');
+    assert.equal(server.counters.invalid_message, 1);
     socket.close();
   });
 });
