@@ -6,6 +6,8 @@
  * question   route "/sotto/key", no body
  * answer     {key: the current key, as text; until: when the key of the question ends, ms since 1970; null: it is the current}
  * ```
+ *
+ * A session that outlives a change of keys is told the same by a push of the server on that route, when keys are next made fresh.
  */
 
 import { OK, type Reply } from '../app/message.ts';
@@ -23,6 +25,9 @@ export interface NewerKey {
   /** When the server ends the key that the client has, ms since 1970. */
   readonly until: number;
 }
+
+/** What a caller does with it. It is not waited for. */
+export type OnNewerKey = (newer: NewerKey) => void | Promise<void>;
 
 /** @param until null where the question came under the current key. */
 export function keyReply(key: string, until: number | null): Reply {

@@ -9,7 +9,7 @@ import type { KeyLike } from '../keys/key-like.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { ListenLimits } from '../transport/transport.ts';
 import { CipherSuite } from '../wire/pssst.ts';
-import type { NewerKey } from './newer-key.ts';
+import type { OnNewerKey } from './newer-key.ts';
 import type { OnceStore } from './stores/store.ts';
 
 /** Between Sotto programs `routed`; `raw` hands over the plaintext as every PSSST program sends it. */
@@ -92,7 +92,7 @@ export interface AskingOptions {
   /** Datagrams are filled up to this size, bytes, which hides lengths and makes room for replies. Default 0. */
   readonly pad?: number;
   /** Told once, before an answer is handed out, that the server has a newer key, and how long it takes the one given here. */
-  readonly onNewerKey?: (newer: NewerKey) => void;
+  readonly onNewerKey?: OnNewerKey;
   /** Default silent. */
   readonly log?: Logger;
   /** A clock in ms since 1970, for tests. Default `Date.now`. */
@@ -175,7 +175,7 @@ export interface ResolvedAsking {
   readonly cipherSuite: CipherSuite | undefined;
   readonly maxDatagram: number;
   readonly pad: number;
-  readonly onNewerKey: ((newer: NewerKey) => void) | undefined;
+  readonly onNewerKey: OnNewerKey | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }

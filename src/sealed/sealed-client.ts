@@ -11,7 +11,7 @@ import {
   type Representation,
 } from '../wire/representation.ts';
 import { decodeRoutedReply, encodeRoutedRequest, type RoutedReply } from '../wire/routed.ts';
-import { KEY_ROUTE, newerKeyIn } from './newer-key.ts';
+import { KEY_ROUTE, type NewerKey, newerKeyIn, type OnNewerKey } from './newer-key.ts';
 import type { Payload, ResolvedAsking } from './options.ts';
 import { PacketClient, type Roads } from './packet-client.ts';
 import { ServerClock } from './server-clock.ts';
@@ -136,10 +136,20 @@ export class SealedClient implements AsyncDisposable {
       const until = Math.min(deadline, now + NEWER_KEY_TIMEOUT);
       const reply = await this.#askWithRoom(KEY_ROUTE, encodeBody(undefined), {}, until);
       const newer = newerKeyIn(await answerOf(reply));
-      if (newer) onNewerKey(newer);
+      if (newer) void this.#tellNewerKey(newer, onNewerKey);
     } catch (error) {
       this.#asksKeyAt = performance.now() + NEWER_KEY_RETRY;
       log.debug({ why: messageOf(error) }, 'the server did not tell its newer key');
+    }
+  }
+
+  /** Never rejects: what the listener does is not waited for. */
+  async #tellNewerKey(newer: NewerKey, onNewerKey: OnNewerKey): Promise<void> {
+    try {
+      await onNewerKey(newer);
+    } catch (error) {
+      this.#asksKeyAt = performance.now() + NEWER_KEY_RETRY;
+      this.#options.log.error({ error }, 'onNewerKey failed');
     }
   }
 

@@ -21,6 +21,8 @@ export interface ChannelEvents {
   onConfirmed(received: number): void;
   /** The other end has ended the session. */
   onClosed(status: number, why: string): void;
+  /** There are fresh keys. */
+  onFresh?(): void;
   /** The connection is over, whoever ended it. Told once. */
   onCut(why: string): void;
 }
@@ -170,6 +172,7 @@ export class Channel implements Carrier {
     this.#epoch = this.#transport.epoch;
     this.#isAsking = false;
     this.#freshAt = performance.now();
+    this.#events.onFresh?.();
   }
 
   /** At once, or when the other end has read what it was sent: so one that never reads fills no memory. */

@@ -1,6 +1,7 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import { type App, createApp, type Handler, type RouteOptions } from '../app/app.ts';
+import { type InboundMessage, OK, type Reply } from '../app/message.ts';
 import type { RekeyingTransport } from '../envelope/rekey.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Pipe } from '../platform/types.ts';
@@ -32,8 +33,10 @@ export type ClientEvent =
   | { readonly type: 'disconnected'; readonly why: string }
   /** Messages were lost: so many pushes; null where the session was lost, and nobody knows. */
   | { readonly type: 'gap'; readonly missed: number | null }
-  /** The server has a newer key than the one given as `serverKey`, and takes this one until then. Told after `connected`. */
+  /** The server has a newer key than the one given as `serverKey`, and takes this one until then. Told after `connected`, and when the server gets one meanwhile. */
   | ({ readonly type: 'newer-key' } & NewerKey)
+  /** The server is there and refuses this client, so many times in a row: more than once, the keys do not belong together. */
+  | { readonly type: 'refused'; readonly times: number; readonly why: string }
   /** It is over, and this client of no more use. */
   | { readonly type: 'closed'; readonly why: string };
 
@@ -67,6 +70,7 @@ export class SessionClient implements AsyncDisposable {
   #channel: Channel | null = null;
   #closing: SottoError | null = null;
   #failures = 0;
+  #refusals = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   /**
@@ -210,7 +214,7 @@ export class SessionClient implements AsyncDisposable {
     const conversation: Conversation = new Conversation({
       ...this.#options,
       role: 'client',
-      dispatch: (message) => this.#app.dispatch(message),
+      dispatch: (message) => this.#dispatch(message),
       facts: () => ({
         sender: null,
         transport: this.#url.scheme.startsWith('http') ? 'http' : 'ws',
@@ -290,9 +294,11 @@ export class SessionClient implements AsyncDisposable {
       if (isHeard) return;
       isHeard = true;
       this.#failures = 0;
+      this.#refusals = 0;
       heard.first();
       this.#events.emit({ type: 'connected', resumed: hello.resumed });
-      if (hello.newerKey) void this.#hearNewerKey(conversation);
+      if (hello.newerKey)
+        void this.#hearNewerKey(() => asking(conversation, this.#options.timeout)(KEY_ROUTE));
     };
     const channel: Channel = new Channel(pipe, transport, conversation.received, this.#options, {
       onProved: () => {},
@@ -325,10 +331,17 @@ export class SessionClient implements AsyncDisposable {
     return channel;
   }
 
+  /** By the app; but what the server tells of its key, by this client. */
+  async #dispatch(message: InboundMessage): Promise<Reply> {
+    if (message.route !== KEY_ROUTE) return this.#app.dispatch(message);
+    await this.#hearNewerKey(() => message.body);
+    return { status: OK, value: null, representation: 'j' };
+  }
+
   /** That it does not come spoils nothing: the next connection asks again. */
-  async #hearNewerKey(conversation: Conversation): Promise<void> {
+  async #hearNewerKey(said: () => unknown): Promise<void> {
     try {
-      const newer = newerKeyIn(await asking(conversation, this.#options.timeout)(KEY_ROUTE));
+      const newer = newerKeyIn(await said());
       if (newer) this.#events.emit({ type: 'newer-key', ...newer });
     } catch (error) {
       this.#options.log.debug({ why: messageOf(error) }, 'the server did not tell its newer key');
@@ -370,9 +383,17 @@ export class SessionClient implements AsyncDisposable {
       this.#timer = null;
       this.#connect().catch((error: unknown) => {
         this.#options.log.debug({ why: messageOf(error) }, 'the session could not be gone on with yet');
-        if (!this.#closing) this.#connectSoon();
+        if (this.#closing) return;
+        this.#countRefusal(error);
+        this.#connectSoon();
       });
     }, wait);
+  }
+
+  #countRefusal(error: unknown): void {
+    if (codeOf(error) !== 'refused') return;
+    this.#refusals += 1;
+    this.#events.emit({ type: 'refused', times: this.#refusals, why: messageOf(error) });
   }
 }
 

@@ -108,14 +108,17 @@ export class ServerHandshake {
   readonly hello: ClientHello;
   /** As proved; null for an anonymous client, or one that shows no more than the shared secret. */
   readonly sender: PublicKey | null;
-  /** When the key ends that the client knows this server by, ms since 1970; null for the current one, and for a secret. */
+  /** The key that the client knows this server by; null for a secret. */
+  readonly serverKey: PublicKey | null;
+  /** When that key ends, ms since 1970; null for the current one, and for a secret. */
   readonly keyEndsAt: number | null;
   readonly #state: HandshakeState;
 
   /** @throws SottoError `decrypt_failed`, `invalid_message`, and others: whatever it is, it is none of the sender's business. */
   constructor(credentials: ServerCredentials, first: Bytes) {
-    const { state, hello, keyEndsAt } = read(credentials, first);
+    const { state, hello, serverKey, keyEndsAt } = read(credentials, first);
     this.#state = state;
+    this.serverKey = serverKey;
     this.keyEndsAt = keyEndsAt;
     this.hello = decodeClientHello(hello);
     this.sender = state.remoteStaticKey;
@@ -132,6 +135,7 @@ export class ServerHandshake {
 interface ReadFirst {
   readonly state: HandshakeState;
   readonly hello: Bytes;
+  readonly serverKey: PublicKey | null;
   readonly keyEndsAt: number | null;
 }
 
@@ -139,7 +143,8 @@ function read({ psk, identities }: ServerCredentials, first: Bytes): ReadFirst {
   const { protocol, message, prologue } = decodeGreeting(first);
   const reading = (keys: { psk: Bytes } | { identity: Identity }, keyEndsAt: number | null): ReadFirst => {
     const state = new HandshakeState({ protocol: NOISE[protocol], role: 'responder', prologue, ...keys });
-    return { state, hello: state.readMessage(message), keyEndsAt };
+    const serverKey = 'identity' in keys ? keys.identity.publicKey : null;
+    return { state, hello: state.readMessage(message), serverKey, keyEndsAt };
   };
   if (protocol === 'NNpsk0') {
     if (!psk) throw new SottoError('decrypt_failed', 'There is no shared secret here.');

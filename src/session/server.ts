@@ -226,7 +226,8 @@ export class SessionServer implements AsyncDisposable {
   /** @throws SottoError for what is no handshake, or not of anybody who may come. */
   #shake({ pipe, transport, onProved }: Newcomer, first: Bytes): Channel {
     const handshake = new ServerHandshake(this.#options.credentials, first);
-    const { sender, hello, keyEndsAt } = handshake;
+    const { sender, hello, serverKey, keyEndsAt } = handshake;
+    const toldKey = this.publicKey; // by the handshake itself
     if (keyEndsAt !== null) {
       this.#counters.add('previous_key');
       this.#options.log.debug({ remote: formatAddress(pipe.remote) }, 'a client has a previous key');
@@ -248,7 +249,7 @@ export class SessionServer implements AsyncDisposable {
           return channel.cut('the session has ended');
         held = known ?? this.#begin(sessionIdOf(secret), sender, limitedHost(pipe.remote.host));
         if (held) {
-          held.keyEndsAt = keyEndsAt;
+          Object.assign(held, { serverKey, toldKey });
           this.#attach(
             held,
             channel,
@@ -257,6 +258,7 @@ export class SessionServer implements AsyncDisposable {
           );
         } else channel.close(STATUS.unavailable, 'There are too many sessions.');
       },
+      onFresh: () => held && this.#tellNewerKey(held),
       onMessage: (message) => held?.conversation.take(message),
       onConfirmed: (count) => held?.conversation.confirm(count),
       onClosed: (_status, why) => held && this.#end(held, why),
@@ -292,7 +294,7 @@ export class SessionServer implements AsyncDisposable {
     const conversation = new Conversation({
       ...this.#options,
       role: 'server',
-      dispatch: (message) => this.#answer(message, held.keyEndsAt),
+      dispatch: (message) => this.#answer(message, held),
       facts: () => ({ sender, transport: session.transport, remote: session.remote, session }),
       once: (onceId, sentAt, run) => this.#runOnce(onceId, sentAt, sender, () => run(this.#stopping.signal)),
       onSlow: () => this.#slow(held),
@@ -306,7 +308,7 @@ export class SessionServer implements AsyncDisposable {
       },
     });
     const session = new Session(id, sender, { conversation, rooms: this.#rooms, timeout: ASK_TIMEOUT });
-    const ends = { timer: null, idle: null, keyEndsAt: null };
+    const ends = { timer: null, idle: null, serverKey: null, toldKey: null };
     const held: Held = { session, owner, conversation, ...ends, hasJoined: false };
     session.onClosed = (why) => this.#end(held, why);
     this.#sessions.set(id, held);
@@ -315,12 +317,25 @@ export class SessionServer implements AsyncDisposable {
   }
 
   /** By the app; but what the server's key is, by the server. */
-  #answer(message: InboundMessage, keyEndsAt: number | null): Promise<Reply> {
+  #answer(message: InboundMessage, held: Held): Promise<Reply> {
     const { publicKey } = this;
     const isForServer = message.route === KEY_ROUTE && publicKey !== null;
     return isForServer
-      ? Promise.resolve(keyReply(publicKey.toString(), keyEndsAt))
+      ? Promise.resolve(keyReply(publicKey.toString(), this.#keyEnd(held)))
       : this.#app.dispatch(message);
+  }
+
+  /** When the key ends that the client knows this server by; keys may have changed since its handshake. */
+  #keyEnd({ serverKey }: Held): number | null {
+    return serverKey && (this.#options.credentials.identities?.endOf(serverKey) ?? null);
+  }
+
+  /** To a client that stays connected over a change of keys: no handshake tells it. */
+  #tellNewerKey(held: Held): void {
+    const { publicKey } = this;
+    const until = this.#keyEnd(held);
+    if (until === null || publicKey === null || held.toldKey?.equals(publicKey)) return;
+    if (held.session.push(KEY_ROUTE, keyReply(publicKey.toString(), until).value)) held.toldKey = publicKey;
   }
 
   #watchIdle(held: Held): void {
@@ -405,6 +420,7 @@ interface Held {
   timer: ReturnType<typeof setTimeout> | null;
   idle: ReturnType<typeof setTimeout> | null;
   hasJoined: boolean;
-  /** When the key ends that the client knows this server by, ms since 1970; null for the current one. */
-  keyEndsAt: number | null;
+  /** The key that the client knows this server by, and the one that it was told last; null for a secret. */
+  serverKey: PublicKey | null;
+  toldKey: PublicKey | null;
 }

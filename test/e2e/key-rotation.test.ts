@@ -6,7 +6,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { createApp } from '../../src/app/app.ts';
+import { SILENT } from '../../src/app/message.ts';
 import { hybridPublicKeyOf } from '../../src/envelope/hybrid-identity.ts';
 import { hybridPublicKeyText } from '../../src/keys/hybrid-key.ts';
 import { Identity } from '../../src/keys/identity.ts';
@@ -26,7 +28,7 @@ import { SessionClient } from '../../src/session/client.ts';
 import { CipherSuite } from '../../src/wire/pssst.ts';
 import { Journal } from '../support/journal.ts';
 import { until } from '../support/lookup.ts';
-import { connected, serving, urlOf } from '../support/session.ts';
+import { connected, proxied, serving, urlOf } from '../support/session.ts';
 
 const [oldest, old, current] = [Identity.generate(), Identity.generate(), Identity.generate()];
 const UNTIL = 2_000_000;
@@ -55,7 +57,10 @@ async function asking(
   options: RequestClientOptions,
 ): Promise<{ client: RequestClient; told: NewerKey[] }> {
   const told: NewerKey[] = [];
-  const client = await RequestClient.connect(url, { onNewerKey: (newer) => told.push(newer), ...options });
+  const client = await RequestClient.connect(url, {
+    onNewerKey: (newer) => void told.push(newer),
+    ...options,
+  });
   return { client, told };
 }
 
@@ -269,7 +274,49 @@ test('sessions, anonymous and proved, and those that come back', async (t) => {
   assert.equal(server.counters.previous_key, 2);
 });
 
-test('a ring has at most three keys besides', () => {
+test('a session that stays is told of a key that comes meanwhile, and once shut out says so', async (t) => {
+  const clock = { now: 1_000_000 };
+  const ring = new IdentityRing(old, { now: () => clock.now });
+  const server = await serving(t, app(), { identity: ring });
+  const proxy = await proxied(t, server);
+  const client = await connected(t, proxy, { serverKey: old.publicKey });
+  const told = new Journal<NewerKey>();
+  client.on('newer-key', ({ type: _, ...newer }) => told.add(newer));
+  ring.replace({ current, previous: [{ identity: old, until: UNTIL }] });
+  const answer = { key: current.publicKey.toString(), until: UNTIL };
+  assert.deepEqual(await client.request('/sotto/key'), answer);
+  assert.deepEqual(told.entries, []);
+  client.rekey();
+  await told.until('the push', () => true);
+  client.rekey();
+  await client.request('/echo', 1);
+  assert.deepEqual(told.entries, [answer], 'once is enough');
+  clock.now = UNTIL;
+  assert.deepEqual(await client.request('/sotto/key'), answer, 'and since then it is over');
+  const refusals = new Journal<number>();
+  client.on('refused', ({ times }) => refusals.add(times));
+  proxy.cut();
+  await refusals.until('the second refusal', (times) => times === 2);
+  assert.equal(refusals.entries[0], 1);
+});
+
+test('a listener for the newer key that fails is logged, and holds no answer back', async () => {
+  const { ring } = overlapping();
+  await using server = await RequestServer.start(app(), { identity: ring, listen: 'tcp://127.0.0.1:0' });
+  const logged = new Journal<unknown>();
+  const log = { ...SILENT, error: (fields: object) => logged.add(fields) };
+  const failing = (): Promise<void> => setImmediate().then(() => Promise.reject(new Error('no disk')));
+  const { client } = await asking(server.addresses, {
+    ...{ serverKey: old.publicKey, onNewerKey: failing, log },
+  });
+  assert.equal(await client.request('/echo', 1), 1);
+  await logged.until('the failure', () => true);
+  await client.close();
+});
+
+test('a ring has at most three keys besides, each with an end', () => {
+  const endless = [{ identity: old, until: Number.NaN }];
+  assert.throws(() => new IdentityRing(current, { previous: endless }), { code: 'invalid_option' });
   const previous = Array.from({ length: 4 }, () => ({ identity: Identity.generate(), until: UNTIL }));
   assert.throws(() => new IdentityRing(current, { previous, now: () => 0 }), { code: 'invalid_option' });
   const ended = new IdentityRing(current, { previous, now: () => UNTIL });
