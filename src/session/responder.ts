@@ -55,6 +55,8 @@ export class Responder {
   readonly #served = new Map<number, Served>();
   /** What has come while as much as may be was being handled. */
   readonly #waiting: RequestQueue;
+  /** How many wait for what reads them, as in pages: nothing may overtake them. */
+  #loading = 0;
   #refused = 0;
 
   /** @param onReleased one stream less is being handled. */
@@ -123,7 +125,9 @@ export class Responder {
     if (this.#served.has(stream) || this.#waiting.has(stream)) {
       return this.#options.onBroken('a stream is opened twice');
     }
-    if (this.#served.size < this.#options.maxStreams) return void this.#serve(stream, opening);
+    // Whose body is a stream cannot wait here.
+    const isFree = this.#loading === 0 || opening.isStreaming;
+    if (isFree && this.#served.size < this.#options.maxStreams) return void this.#serve(stream, opening);
     const mayWait = !opening.isStreaming && this.#waiting.add(stream, opening);
     if (!mayWait) this.#refuse(stream, opening.request);
   }
@@ -136,11 +140,13 @@ export class Responder {
     };
     this.#served.set(stream, served);
     try {
-      if (id) await this.#serveOnce(stream, request, served, id);
-      else {
-        const reply = await this.#dispatch(request, served, served.stopped.signal);
-        await this.#answer(stream, request, reply, served);
-      }
+      const loading = loadingToDecode(request.body, request.representation);
+      if (loading && !(await this.#isLoaded(loading, stream, request, served))) return this.#serveWaiting();
+      const answered = id
+        ? this.#serveOnce(stream, request, served, id)
+        : this.#serveAnyTime(stream, request, served);
+      if (loading) this.#serveWaiting();
+      await answered;
     } catch (error) {
       this.#options.log.error(
         { error, route: request.route },
@@ -150,6 +156,31 @@ export class Responder {
       if (this.#served.get(stream) === served) this.#release(stream);
       body?.finish(new StatusError(STATUS.callerGone, 'The answer was given.', { code: 'caller_gone' }));
     }
+  }
+
+  /** @returns false where it cannot be read, which is told. */
+  async #isLoaded(
+    loading: Promise<void>,
+    stream: number,
+    request: RoutedRequest,
+    { stopped }: Served,
+  ): Promise<boolean> {
+    this.#loading += 1;
+    try {
+      await loading;
+      return true;
+    } catch (error) {
+      this.#options.log.error({ error, route: request.route }, 'a message of a session cannot be read');
+      if (!stopped.signal.aborted) this.#refuse(stream, request, 'It cannot be read here now.');
+      return false;
+    } finally {
+      this.#loading -= 1;
+    }
+  }
+
+  async #serveAnyTime(stream: number, request: RoutedRequest, served: Served): Promise<void> {
+    const reply = await this.#dispatch(request, served, served.stopped.signal);
+    await this.#answer(stream, request, reply, served);
   }
 
   #bodyOf(stream: number): Inflow<unknown> {
@@ -181,8 +212,6 @@ export class Responder {
   ): Promise<Reply> {
     const { dispatch, facts } = this.#options;
     const flow = served.body;
-    const loading = loadingToDecode(body, representation);
-    if (loading) await loading;
     const reply = await dispatch({
       ...facts(),
       ...{ route, bytes: body, representation, signal },
@@ -236,9 +265,16 @@ export class Responder {
   #release(stream: number): void {
     this.#served.delete(stream);
     this.#sender.touch();
-    const next = this.#served.size < this.#options.maxStreams ? this.#waiting.shift() : null;
-    if (next) void this.#serve(next.stream, next.opening);
+    this.#serveWaiting();
     this.#onReleased();
+  }
+
+  #serveWaiting(): void {
+    while (this.#loading === 0 && this.#served.size < this.#options.maxStreams) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      void this.#serve(next.stream, next.opening);
+    }
   }
 }
 

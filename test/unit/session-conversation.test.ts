@@ -2,14 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { createApp } from '../../src/app/app.ts';
+import { cbor } from '../../src/bytes/cbor.ts';
 import { StatusError } from '../../src/errors.ts';
+import { encodeBody } from '../../src/wire/representation.ts';
 import { encodeRoutedRequest } from '../../src/wire/routed.ts';
 import type { KeptMessage } from '../../src/wire/session.ts';
 import { encodeCount, MAX_CONTENT } from '../../src/wire/session.ts';
-import { TestLink, testEnd } from '../support/conversations.ts';
+import { type TestEnd, TestLink, testEnd } from '../support/conversations.ts';
 import { Journal } from '../support/journal.ts';
 
 async function turns(count = 50): Promise<void> {
@@ -573,5 +575,46 @@ describe('the end', () => {
     await assert.rejects(answer);
     await turns();
     assert.ok(client.conversation.idleFor > 0 && server.conversation.idleFor > 0);
+  });
+});
+
+describe('what must be loaded before it can be read, as CBOR in pages', () => {
+  const usual = { ...cbor };
+
+  /** A page that is told 0 to 4, of which 0 and 2 are CBOR. */
+  function told(t: TestContext, loads: PromiseWithResolvers<void>[]): { end: TestEnd; seen: unknown[] } {
+    const seen: unknown[] = [];
+    const end = testEnd('client', { app: createApp().on('/told', (ctx) => void seen.push(ctx.body)) });
+    const bodies = (['c', 'j', 'c', 'j', 'j'] as const).map((letter, number) => encodeBody(number, letter));
+    t.after(() => Object.assign(cbor, usual));
+    Object.assign(cbor, { isLoaded: false, load: () => loads.shift()?.promise ?? null });
+    for (const [number, { bytes: body, representation }] of bodies.entries()) {
+      const request = { route: '/told', once: false, oneWay: true, sentAt: 0, representation, body };
+      const content = encodeRoutedRequest(request);
+      const whole = { kind: 'data', more: false, compressed: false } as const;
+      end.conversation.take({ ...whole, stream: 2 * number + 2, number, content });
+    }
+    return { end, seen };
+  }
+
+  test('is not overtaken', async (t) => {
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { end, seen } = told(t, [first, second]);
+    await turns();
+    assert.deepEqual(seen, []);
+    first.resolve();
+    await turns();
+    assert.deepEqual(seen, [0, 1]);
+    second.resolve();
+    await turns();
+    assert.deepEqual([seen, end.skipped], [[0, 1, 2, 3, 4], 0]);
+  });
+
+  test('is told as lost where that fails, and the rest goes on', async (t) => {
+    const first = Promise.withResolvers<void>();
+    const { end, seen } = told(t, [first]);
+    first.reject(new Error('404'));
+    await turns();
+    assert.deepEqual([seen, end.skipped], [[1, 2, 3, 4], 1]);
   });
 });
