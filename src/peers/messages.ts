@@ -3,14 +3,16 @@
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
 import type { Logger } from '../app/message.ts';
-import { codeOf, messageOf, SottoError, StatusError } from '../errors.ts';
+import { messageOf, SottoError, StatusError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Pipe } from '../platform/types.ts';
+import { STATUS } from '../sealed/status.ts';
 import { encodeBody, type Representation } from '../wire/representation.ts';
 import { Outbox } from './outbox.ts';
 import type { PeerId, Place, SealedPeer } from './peer.ts';
 import { PeerClient } from './peer-client.ts';
 import type { PeerTable } from './peer-table.ts';
+import type { Pins } from './pins.ts';
 import type { OwnHeader } from './sealed-roads.ts';
 
 /** How long to wait, and until when. */
@@ -28,7 +30,7 @@ interface MessagesOptions {
   readonly identity: Identity;
   readonly table: PeerTable;
   readonly header: OwnHeader;
-  readonly isBlocked: (id: PeerId) => boolean;
+  readonly pins: Pick<Pins, 'get' | 'currentId'>;
   readonly outboxFile: string | undefined;
   /** ms. */
   readonly timeout: number;
@@ -125,19 +127,22 @@ export class Messages {
     body: unknown,
     { keep, representation: wanted, ...options }: AskOptions & { readonly keep: number },
   ): Promise<unknown> {
-    this.#requireAllowed(peer.id);
+    const { pins, now } = this.#options;
+    this.#requireNotBlocked(pins.currentId(peer.id));
     const { representation, bytes } = encodeBody(body, wanted);
     const id = primitives.randomBytes(LETTER_ID_SIZE);
     const letter = { id, route, representation, body: bytes };
-    if (await this.#isFreeFor(peer.id)) {
+    const there = await this.#freePeer(pins.currentId(peer.id));
+    if (there) {
       try {
-        return await this.ask(peer, LETTER_ROUTE, letter, options);
+        return await this.ask(there, LETTER_ROUTE, letter, options);
       } catch (error) {
         if (!isAway(error)) throw error;
       }
     }
-    await this.#outbox.add({ ...letter, peer: peer.id, expiresAt: this.#options.now() + keep });
-    this.deliver(peer.id);
+    const waitsFor = pins.currentId(peer.id); // it may have moved to another key meanwhile
+    await this.#outbox.add({ ...letter, peer: waitsFor, expiresAt: now() + keep });
+    this.deliver(waitsFor);
     return undefined;
   }
 
@@ -175,7 +180,14 @@ export class Messages {
   }
 
   #requireAllowed(id: PeerId): void {
-    if (this.#options.isBlocked(id))
+    const current = this.#options.pins.currentId(id);
+    this.#requireNotBlocked(current);
+    if (current !== id)
+      throw new SottoError('unreachable', 'This peer has moved to another key, and is not there now.');
+  }
+
+  #requireNotBlocked(id: PeerId): void {
+    if (this.#options.pins.get(id)?.isBlocked)
       throw new SottoError('refused', 'This peer is blocked; unblock it first.');
   }
 
@@ -194,13 +206,13 @@ export class Messages {
     }
   }
 
-  /** Whether a peer is there and has all that waited for it. */
-  async #isFreeFor(id: PeerId): Promise<boolean> {
+  /** A peer that is there and has all that waited for it. */
+  async #freePeer(id: PeerId): Promise<SealedPeer | null> {
     if (this.#isThere(id) && this.#outbox.next(id) !== null) {
       this.deliver(id);
       await this.#delivering.get(id);
     }
-    return this.#isThere(id) !== null && this.#outbox.next(id) === null;
+    return this.#outbox.next(id) === null ? this.#isThere(id) : null;
   }
 
   #isThere(id: PeerId): SealedPeer | null {
@@ -251,7 +263,12 @@ function isAway(error: unknown): boolean {
 
 /** The peer has it, and does not want it: another try would end as this one did. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof StatusError && error.status < 500 && codeOf(error) !== 'too_early';
+  return error instanceof StatusError && !isTriedAgain(error.status);
+}
+
+/** A letter that is answered so has not been taken yet: it comes again. */
+export function isTriedAgain(status: number): boolean {
+  return status >= STATUS.handlerFailed || status === STATUS.tooEarly;
 }
 
 function requireSettled({ replaces }: SealedPeer): void {

@@ -7,7 +7,7 @@ import { messageOf, StatusError } from '../errors.ts';
 import { PublicKey } from '../keys/public-key.ts';
 import { STATUS } from '../sealed/status.ts';
 import { decodeBody } from '../wire/representation.ts';
-import { LETTER_ROUTE, letterIn } from './messages.ts';
+import { isTriedAgain, LETTER_ROUTE, letterIn } from './messages.ts';
 import { type PeerId, peerIdOf } from './peer.ts';
 
 /** Answers one of the node's own routes; what it throws is a status. */
@@ -21,7 +21,7 @@ const NOT_FOUND = 404;
 export class NodeApp implements Dispatcher {
   readonly #app: Dispatcher;
   readonly #own: ReadonlyMap<string, OwnHandler>;
-  /** Answers to letters, by sender and id: a letter that comes again is not handled again. */
+  /** Answers to letters, by sender and id: a letter that comes again is not handled again, unless that failed. */
   readonly #letters = new Map<string, Promise<Reply>>();
 
   constructor(app: Dispatcher, own: ReadonlyMap<string, OwnHandler>) {
@@ -72,7 +72,9 @@ export class NodeApp implements Dispatcher {
     this.#letters.set(name, answer);
     const [oldest] = this.#letters.keys();
     if (this.#letters.size > MOST_LETTERS && oldest !== undefined) this.#letters.delete(oldest);
-    return answer;
+    const reply = await answer;
+    if (isTriedAgain(reply.status)) this.#letters.delete(name);
+    return reply;
   }
 }
 

@@ -116,7 +116,7 @@ export class PeerNode implements AsyncDisposable {
       identity,
       table: this.#table,
       header,
-      isBlocked: (id) => this.#isBlocked(id),
+      pins,
       outboxFile,
       timeout,
       now: Date.now,
@@ -355,7 +355,9 @@ export class PeerNode implements AsyncDisposable {
     const [id, previousId] = [peerIdOf(successor), peerIdOf(predecessor)];
     const isRevoked = this.#options.revoked?.list().some((key) => key.id === previousId);
     const verdict = isRevoked ? 'refused' : this.#pins.succeed(successor, previousId);
-    if (verdict !== 'known') this.#counters.add(`succession_${verdict}`);
+    // Once more: it may have failed after the pin was moved.
+    if (verdict === 'known') return this.#messages.readdress(previousId, id);
+    this.#counters.add(`succession_${verdict}`);
     if (verdict !== 'moved') return;
     for (const event of this.#table.remove(previousId)) this.#events.emit(event);
     await this.#messages.readdress(previousId, id);
@@ -389,7 +391,7 @@ export class PeerNode implements AsyncDisposable {
 
   /** As it is known now: what a program holds may be old. */
   #now(peer: Peer): Peer {
-    return (peer.kind === 'sealed' ? this.#table.get(peer.id) : null) ?? peer;
+    return (peer.kind === 'sealed' ? this.#table.get(this.#pins.currentId(peer.id)) : null) ?? peer;
   }
 
   #isBlocked(id: PeerId): boolean {

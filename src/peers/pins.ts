@@ -58,6 +58,11 @@ export class Pins implements AsyncDisposable {
     return this.#sync.book.get(id);
   }
 
+  /** The key by which a peer goes on: its own, or the one that has come in its place. */
+  currentId(id: PeerId): PeerId {
+    return this.get(id)?.successor ?? id;
+  }
+
   /** The keys that a user of a host has had, the oldest first. */
   named(name: Pick<Pin, 'user' | 'hostname'>): readonly Pin[] {
     return this.#sync.book.named(name);
@@ -98,10 +103,11 @@ export class Pins implements AsyncDisposable {
     this.#mark(who, { isBlocked: true });
   }
 
-  /** @throws SottoError `invalid_argument` for an id that is not known. */
+  /** @throws SottoError `invalid_argument` for an id that is not known, or whose owner has another key now. */
   unblock(id: PeerId): void {
     const pin = this.get(id);
     if (!pin) throw unknown(id);
+    if (pin.successor !== undefined) throw succeeded(id, pin.successor);
     if (pin.publicKey) this.#mark(id, { isBlocked: false });
     else this.forget(id);
   }
@@ -167,6 +173,11 @@ export class Pins implements AsyncDisposable {
     const known = this.get(id) ?? { ...blank, firstSeen: Math.floor(this.#now()) };
     this.#sync.change((book) => book.put({ ...known, ...book.get(id), ...shown, ...marks }));
   }
+}
+
+function succeeded(id: PeerId, successor: PeerId): SottoError {
+  const text = `The key with the id ${id} stays refused: its owner has moved to ${successor}. If that is blocked, unblock it.`;
+  return new SottoError('invalid_argument', text);
 }
 
 function unknown(id: PeerId): SottoError {

@@ -2,10 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { createApp, Identity, IdentityRing } from '../../src/index.ts';
 import { type PeerEvent, PeerNode, type PeerNodeOptions } from '../../src/peers/index.ts';
+import { Outbox } from '../../src/peers/outbox.ts';
 import { peerIdOf } from '../../src/peers/peer.ts';
+import { Pins } from '../../src/peers/pins.ts';
 import { Journal } from '../support/journal.ts';
 import { until } from '../support/lookup.ts';
 
@@ -133,4 +138,27 @@ test('letters that wait for the old key reach the new one; blocks follow; a revo
   assert.ok((ada.node.counters.succession_refused ?? 0) > 0);
   assert.equal(ada.node.pins.get(id(dan2))?.isBlocked, false);
   assert.ok(blocked.node.port > 0 && last.node.port > 0);
+});
+
+test('letters that were left with the old key when the pin moved reach the new one all the same', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sotto-left-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [pinFile, outboxFile] = [join(folder, 'pins.json'), join(folder, 'outbox.db')];
+  const [first, second] = [Identity.generate(), Identity.generate()];
+  {
+    await using pins = await Pins.load(pinFile);
+    pins.pin({ publicKey: first.publicKey, user: 'bea', hostname: 'desk' });
+    assert.equal(pins.succeed(second.publicKey, id(first)), 'moved');
+  }
+  const outbox = new Outbox(outboxFile);
+  const [letterId, body] = [new Uint8Array(16), new TextEncoder().encode('left')];
+  const about = { id: letterId, route: '/note', representation: 't', body } as const;
+  await outbox.add({ ...about, peer: id(first), expiresAt: Date.now() + 60_000 });
+  outbox.close();
+
+  const udpPort = randomInt(50_000, 60_000);
+  await using ada = await Watched.start({ udpPort, user: 'ada', pinFile, outboxFile });
+  await using bea = await Watched.start({ udpPort, user: 'bea', identity: after(second, first) });
+  await bea.heard.until('the letter', (each) => Array.isArray(each) && each[1] === 'left');
+  await until(() => ada.node.waiting.size === 0);
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Identity } from '../../src/index.ts';
 import type { StpFrame } from '../../src/wire/stp.ts';
-import { type Change, Middle, UNCHANGED } from '../support/middle.ts';
+import { type Change, Middle, type PassingFrame, UNCHANGED } from '../support/middle.ts';
 import { type Host, Network, skipWithoutNetwork } from '../support/network.ts';
 import { meet, type PeerReport, type PeerSettings, SpawnedPeer } from '../support/spawned-peer.ts';
 import { stripped, swapped } from '../support/stripped.ts';
@@ -107,23 +107,25 @@ function joinsPlain({ event, id }: PeerReport): boolean {
 }
 
 function middleTests(): void {
-  test('stripped from the start: without `legacy` there is nobody, and nothing is sent', async () => {
+  test('stripped from the start: without `legacy` there is nobody, and nothing is sent, until the group says who', async () => {
     await using network = await Network.create();
     const stage = await scene(network, strip);
     const [ada, bea] = await couple(stage);
     await Promise.all([ada, bea].map((node) => node.counts('heard_legacy-off', 5)));
     assert.equal((await ada.tell('bea', CANARY)).error, 'peer_unknown');
     assert.equal((await bea.tell(ADA, CANARY)).error, 'peer_unknown');
-    ada.broadcast(CANARY);
-    await ada.counts('heard_legacy-off', 8);
     const { frames } = stage.middle;
-    await frames.until('the broadcast', ({ frame }) => frame.header.namespace === '/sotto/group');
-    for (const { road, frame } of frames.entries) {
-      assert.equal(road, 'udp');
-      assert.match(frame.header.namespace ?? '', /^\/sotto\/(announce|group)$/);
+    const isAnnouncement = ({ road, frame }: PassingFrame): boolean =>
+      road === 'udp' && frame.header.namespace === '/sotto/announce';
+    assert.ok(frames.entries.every(isAnnouncement));
+    assert.ok(![ada, bea].some((node) => node.journal.entries.some(({ event }) => event !== undefined)));
+    // Who spoke is named within what the group has sealed, where nobody can strip it: she is asked, sealed.
+    await bea.hears(CANARY, ada);
+    await bea.happens('verified', ada);
+    for (const passing of frames.entries.filter((each) => !isAnnouncement(each))) {
+      assert.ok(isSealed(passing.frame), `${passing.frame.header.namespace}`);
     }
     assert.ok(!stage.middle.hasSeen(CANARY));
-    assert.ok(![ada, bea].some((node) => node.journal.entries.some(({ event }) => event !== undefined)));
   });
 
   test('stripped from the start, with `legacy`: an original as far as anybody can tell, and marked as one', async () => {

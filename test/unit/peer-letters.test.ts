@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApp } from '../../src/app/app.ts';
 import { Identity } from '../../src/keys/identity.ts';
+import { IdentityRing } from '../../src/keys/identity-ring.ts';
 import { PeerNode } from '../../src/peers/index.ts';
 import { simulate, type World } from '../../src/testing/index.ts';
 
@@ -17,7 +18,12 @@ async function play(scenario: (world: World) => Promise<void>): Promise<void> {
 async function met(world: World): Promise<{ ada: PeerNode; handled: number[] }> {
   world.link(world.host('ada'), world.host('bea'), { delay: [10, 10] });
   const handled: number[] = [];
-  const app = createApp().on('/note', ({ body }) => handled.push(Number(body)));
+  const app = createApp()
+    .on('/note', ({ body }) => handled.push(Number(body)))
+    .on('/hesitant', ({ body }) => {
+      handled.push(Number(body));
+      if (handled.length === 1) throw new Error('not yet');
+    });
   const start = (user: string): Promise<PeerNode> =>
     world.host(user).start(() => PeerNode.start(app, { identity: Identity.generate(), user }));
   const [ada] = [await start('ada'), await start('bea')];
@@ -48,3 +54,53 @@ test('a message does not overtake those that wait', () =>
     await world.runUntil(() => handled.length === 2, { within: 60_000 });
     assert.deepEqual(handled, [1, 2]);
   }));
+
+test('a letter whose handler failed is handled again, and then those that wait behind it', () =>
+  play(async (world) => {
+    const { ada, handled } = await met(world);
+    world.partition(['ada'], ['bea']);
+    await ada.tell('bea', '/hesitant', 1, KEEP);
+    await ada.tell('bea', '/note', 2, KEEP);
+    world.heal();
+    await world.runUntil(() => ada.waiting.size === 0, { within: 60_000 });
+    assert.deepEqual(handled, [1, 1, 2]);
+  }));
+
+test('a letter that is told while its peer moves to a new key waits for the new one', () =>
+  play(async (world) => {
+    const [first, second] = [Identity.generate(), Identity.generate()];
+    const handled: unknown[] = [];
+    const noting = createApp().on('/note', ({ body }) => handled.push(body));
+    const deaf = createApp().on('/note', () => new Promise(() => {}));
+    const ada = await world
+      .host('ada')
+      .start(() => PeerNode.start(createApp(), { identity: Identity.generate(), user: 'ada' }));
+    await world.host('old').start(() => PeerNode.start(deaf, { identity: first, user: 'bea' }));
+    await world.runUntil(() => isVerified(ada, first));
+    const before = ada.find('bea');
+    const telling = ada.tell(before, '/note', 1, KEEP);
+    const ring = new IdentityRing(second, {
+      previous: [{ identity: first, until: Number.MAX_SAFE_INTEGER }],
+    });
+    const start = () => PeerNode.start(noting, { identity: ring, user: 'bea', hostname: 'old' });
+    await world.host('new').start(start);
+    await world.runUntil(() => isVerified(ada, second));
+    assert.equal(await telling, undefined, 'it is kept');
+    await world.runUntil(() => handled.length === 1);
+
+    // A peer that a program holds from before goes on as the one it has become, there or away.
+    await ada.tell(before, '/note', 2);
+    world.host('new').crash();
+    await world.runUntil(() => !isVerified(ada, second), { within: 600_000 });
+    await assert.rejects(ada.tell(before, '/note', 3), { code: 'unreachable' });
+    await ada.tell(before, '/note', 4, KEEP);
+    assert.deepEqual([...ada.waiting], [[second.publicKey.fingerprint, 1]]);
+    world.host('new').restart();
+    await world.host('new').start(start);
+    await world.runUntil(() => ada.waiting.size === 0);
+    assert.deepEqual(handled, [1, 2, 4]);
+  }));
+
+function isVerified({ peers }: PeerNode, { publicKey }: Identity): boolean {
+  return peers.some((peer) => peer.kind === 'sealed' && peer.isVerified && peer.publicKey.equals(publicKey));
+}

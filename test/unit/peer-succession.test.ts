@@ -128,6 +128,23 @@ describe('pins', () => {
     assert.deepEqual([pins.get(id(asker))?.isTrusted, pins.get(id(other))?.isBlocked], [true, true]);
   });
 
+  test('who has moved is found by its new key; its old one is not unblocked by mistake', () => {
+    const pins = Pins.memory();
+    pins.pin(named(old, 'bea'));
+    assert.equal(pins.currentId(id(old)), id(old));
+    pins.succeed(current.publicKey, id(old));
+    assert.throws(() => pins.unblock(id(old)), {
+      code: 'invalid_argument',
+      message: new RegExp(`moved to ${id(current)}`),
+    });
+    assert.equal(pins.get(id(old))?.isBlocked, true);
+    pins.succeed(asker.publicKey, id(current));
+    assert.deepEqual(
+      [old, current, other].map(id).map((each) => pins.currentId(each)),
+      [id(asker), id(asker), id(other)],
+    );
+  });
+
   test('programs that share a file come to the same', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'sotto-succession-'));
     t.after(() => rm(folder, { recursive: true }));
