@@ -49,15 +49,23 @@ export function addPeerCommands(program: Command): void {
   for (const verb of Object.keys(VERBS) as Verb[]) {
     const command = group.command(verb).argument('<peer>', 'a name, an id or its beginning, or words');
     addOptions(command.description(VERBS[verb]), `sotto peers ${verb} ada`);
-    // The options are the group's too, and there they end up.
-    command.action((peer: string, _: object, self: Command) => mark(verb, peer, self.optsWithGlobals()));
+    command.action((peer: string, _: object, self: Command) => mark(verb, peer, saidAnywhere(self)));
   }
   const words = group.command('words').argument('<peer>', 'a name, or an id or its beginning');
   addOptions(words.description('show your words and theirs, to compare aloud'), 'sotto peers words ada');
-  words.action((peer: string, _: object, self: Command) => showWords(peer, self.optsWithGlobals()));
+  words.action((peer: string, _: object, self: Command) => showWords(peer, saidAnywhere(self)));
   addPeerMessageCommands(program);
   addInboxCommand(program);
   addChatCommand(program);
+}
+
+/** The options are the group's too: what was said, before the verb or behind it, goes before any default. */
+function saidAnywhere(command: Command): PeersOptions {
+  const said = (each: Command | null): object => {
+    const entries = Object.entries(each?.opts() ?? {});
+    return Object.fromEntries(entries.filter(([name]) => each?.getOptionValueSource(name) !== 'default'));
+  };
+  return { ...command.opts<PeersOptions>(), ...said(command.parent), ...said(command) };
 }
 
 function addOptions(command: Command, example: string): Command {

@@ -450,7 +450,7 @@ const OPENED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   Keys: (page) => button(page, 'Show QR code of phone').click(),
 };
 
-/** What axe-core finds, a line each; of long tables it sees the first rows, which the others are like. */
+/** What axe-core finds, a line each. */
 function violations(options: string): string {
   return `axe.run(${options}).then(({ violations }) =>
     violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 120))].join(' ')))`;
