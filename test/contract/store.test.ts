@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { MemoryOnceStore } from '../../src/sealed/stores/memory.ts';
 import { SqliteOnceStore } from '../../src/sealed/stores/sqlite.ts';
@@ -72,6 +73,22 @@ describe('the sqlite store', () => {
     let state = 'running';
     while (state === 'running') ({ state } = await store.claim(exchange, now, now + 60_000));
     assert.equal(state, 'abandoned');
+    await store.close();
+  });
+
+  test('that cannot be written for a while refuses claims, and ends no process', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const file = newFile();
+    const store = new SqliteOnceStore(file);
+    const other = new DatabaseSync(file);
+    other.exec('ALTER TABLE owners RENAME TO away');
+    t.mock.timers.tick(10_000);
+    await assert.rejects(store.claim(exchange, now, now + 60_000), /owners/);
+    other.exec('ALTER TABLE away RENAME TO owners');
+    t.mock.timers.tick(1000);
+    assert.equal((await store.claim(exchange, now, now + 60_000)).state, 'claimed');
+    other.exec('DROP TABLE owners');
+    other.close();
     await store.close();
   });
 

@@ -31,18 +31,25 @@ export class SqliteOnceStore implements OnceStore {
   #entries = 0;
   #bytes = 0;
   #latestClaim = 0;
+  /** Why the lease could not be renewed, or the file be cleaned: the disk may be full. Null where all is well. */
+  #trouble: { readonly error: unknown } | null = null;
 
   /** @param path a file (made where it is missing), or `:memory:`. */
   constructor(path: string, limits: Partial<StoreLimits> = {}) {
     this.#limits = { ...STORE_LIMITS, ...limits };
     this.#database = openDatabase(path);
-    this.#database.execute(SCHEMA);
-    this.#statements = prepareStatements(this.#database);
-    this.#clean();
-    this.#beat();
+    try {
+      this.#database.execute(SCHEMA);
+      this.#statements = prepareStatements(this.#database);
+      this.#clean();
+      this.#beat();
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
     this.#timers = [
-      setInterval(() => this.#beat(), HEARTBEAT),
-      setInterval(() => this.#clean(), CLEAN_EVERY),
+      setInterval(() => this.#attempt(() => this.#beat()), HEARTBEAT),
+      setInterval(() => this.#attempt(() => this.#clean()), CLEAN_EVERY),
     ];
     for (const timer of this.#timers) timer.unref?.();
   }
@@ -65,8 +72,8 @@ export class SqliteOnceStore implements OnceStore {
   close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#database.flush();
-    // Without its lease, what this process left unanswered is known to be abandoned at once.
-    this.#statements.retire.run(this.#owner);
+    // Without its lease, what this process left unanswered is known to be abandoned at once; else when it has run out.
+    this.#attempt(() => this.#statements.retire.run(this.#owner));
     this.#database.close();
     return Promise.resolve();
   }
@@ -75,6 +82,8 @@ export class SqliteOnceStore implements OnceStore {
     this.#latestClaim = Math.max(this.#latestClaim, now);
     const row = this.#statements.find.get(exchange);
     if (row) return this.#claimed(row.packet, String(row.owner));
+    // Without a lease, others would take it for abandoned.
+    if (this.#trouble) throw this.#trouble.error;
     const { maxEntries, maxBytes } = this.#limits;
     if (this.#entries >= maxEntries || this.#bytes + ENTRY_OVERHEAD > maxBytes) return { state: 'full' };
     this.#statements.insert.run(exchange, now, expiresAt, this.#owner);
@@ -89,8 +98,18 @@ export class SqliteOnceStore implements OnceStore {
     return { state: alive ? 'running' : 'abandoned' };
   }
 
+  /** Nobody waits for this work: whoever claims next is told that it failed. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#trouble = { error };
+    }
+  }
+
   #beat(): void {
     this.#statements.beat.run(this.#owner, Date.now() + LEASE);
+    this.#trouble = null;
   }
 
   /** Drops what has expired, and counts what the other processes added. */
