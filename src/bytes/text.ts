@@ -27,6 +27,14 @@ export function cutUtf8(text: Bytes, size: number): Bytes {
   return text.subarray(0, end);
 }
 
+/**
+ * The first `length` characters (UTF-16), and nothing else in memory: a `slice` would keep the whole text that it is of.
+ * Half a character at the end becomes U+FFFD.
+ */
+export function cutText(text: string, length: number): string {
+  return utf8Decoder.decode(encodeUtf8(text.slice(0, length)));
+}
+
 const HEX_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 export function encodeHex(bytes: Bytes): string {

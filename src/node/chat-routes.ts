@@ -1,6 +1,7 @@
 /** The chat on the wire: rooms are routes of broadcasts, and one route takes what is for one peer alone. */
 
 import { cleanLine } from './clean-text.ts';
+import { shownValue } from './shown-value.ts';
 
 /** Of messages to one peer. */
 export const MESSAGE_ROUTE = '/chat-message';
@@ -26,5 +27,5 @@ export function said(body: unknown): { readonly name: string; readonly text: str
   if (typeof body === 'string') return { name: '', text: body };
   const { user, text } = (body ?? {}) as { user?: unknown; text?: unknown };
   if (typeof text === 'string') return { name: typeof user === 'string' ? user : '', text };
-  return { name: '', text: JSON.stringify(body) ?? '' };
+  return { name: '', text: shownValue(body) };
 }

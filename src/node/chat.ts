@@ -1,6 +1,7 @@
 /** The chat as a node keeps it, for whoever looks on: what came, what was said here, and the rooms. */
 
 import type { InboundMessage } from '../app/message.ts';
+import { cutText } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PeerNode } from '../peers/node.ts';
 import { FIRST_ROOM, MESSAGE_ROUTE, roomName, roomRoute, said } from './chat-routes.ts';
@@ -28,8 +29,9 @@ export interface ChatLine {
 /** A message as a road or a handler has it. */
 type Arriving = Pick<InboundMessage, 'route' | 'body' | 'sender' | 'remote' | 'isSealed' | 'protocol'>;
 
-/** Characters of one text, and lines kept. */
+/** Characters of one text and of a name that somebody says is theirs, and lines kept. */
 const MAX_TEXT = 4000;
+const MAX_NAME = 100;
 const KEPT = 500;
 /** Strangers name rooms, too. */
 const MAX_ROOMS = 50;
@@ -146,7 +148,7 @@ export class Chat {
 
   #write(line: Omit<ChatLine, 'id' | 'at' | 'isOwn'> & { readonly isOwn?: boolean }): void {
     this.#count += 1;
-    const text = line.text.slice(0, MAX_TEXT);
+    const text = cutText(line.text, MAX_TEXT);
     const written: ChatLine = { isOwn: false, ...line, text, id: this.#count, at: Date.now() };
     this.#lines = [...this.#lines.slice(1 - KEPT), written];
     for (const listener of this.#listeners) listener(written);
@@ -162,7 +164,7 @@ function userOf({ name }: PeerNode): string {
 }
 
 function unproven({ user, remote }: PeerSender, name: string): string {
-  return `~${cleanLine((name || user || remote) ?? 'somebody').slice(0, 100)}`;
+  return `~${cleanLine(cutText((name || user || remote) ?? 'somebody', MAX_NAME))}`;
 }
 
 /** What cannot be decoded is said as such. */

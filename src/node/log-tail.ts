@@ -1,6 +1,7 @@
 /** The last warnings and errors of a log, for whoever did not look at it in time. */
 
 import type { Logger } from '../app/message.ts';
+import { cutText } from '../bytes/text.ts';
 import { messageOf } from '../errors.ts';
 
 export interface LogLine {
@@ -46,7 +47,7 @@ export class LogTail implements Logger {
   }
 
   #keep(level: LogLine['level'], fields: object, text: string): void {
-    const line = { at: Date.now(), level, text: `${text}${shown(fields)}`.slice(0, MAX_TEXT) };
+    const line = { at: Date.now(), level, text: cutText(`${text}${shown(fields)}`, MAX_TEXT) };
     this.#lines = [...this.#lines.slice(1 - KEPT), line];
   }
 }

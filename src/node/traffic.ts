@@ -1,16 +1,10 @@
 /** What goes through a node, for whoever looks on: each message once, whatever road it took, and how many there were. */
 
 import type { Dispatcher } from '../app/app.ts';
-import {
-  type InboundMessage,
-  isAsyncIterable,
-  OK,
-  type Proof,
-  type Protocol,
-  type Reply,
-} from '../app/message.ts';
+import { type InboundMessage, OK, type Proof, type Protocol, type Reply } from '../app/message.ts';
 import { type Bytes, EMPTY } from '../bytes/bytes.ts';
-import { decodeUtf8, encodeHex } from '../bytes/text.ts';
+import { cutText } from '../bytes/text.ts';
+import { SHOWN, shownValue } from './shown-value.ts';
 
 /** One message that was handled. Bodies are shown, not kept whole: see {@link SHOWN}. */
 export interface TrafficRecord {
@@ -55,9 +49,6 @@ export interface TrafficSecond {
   readonly at: number;
   readonly jobs: Readonly<Partial<Record<Protocol, TrafficSample>>>;
 }
-
-/** Characters of a body that a record shows. */
-const SHOWN = 2000;
 
 /** Full records kept; of one second at most {@link MOST_PER_SECOND} are made, so that a flood costs only its counting. */
 const KEPT = 1000;
@@ -173,7 +164,7 @@ function recordOf(
     ...facts,
     job: message.protocol ?? 'local',
     transport: message.transport ?? 'memory',
-    route: message.route.slice(0, SHOWN),
+    route: cutText(message.route, SHOWN),
     isSealed: message.isSealed ?? false,
     proof: message.proof ?? 'none',
     sender: sender && { key: sender.toString(), fingerprint: sender.fingerprint },
@@ -194,35 +185,6 @@ function shownBody(message: InboundMessage): string {
     return shownValue(message.body);
   } catch {
     return shownValue(bytes);
-  }
-}
-
-function shownValue(value: unknown): string {
-  if (value === undefined) return '';
-  if (typeof value === 'string') return value.slice(0, SHOWN);
-  if (value instanceof Uint8Array) return shownBytes(value);
-  if (isAsyncIterable(value)) return '(a stream)';
-  try {
-    return (JSON.stringify(value, plainly) ?? String(value)).slice(0, SHOWN);
-  } catch {
-    return `(${typeof value})`;
-  }
-}
-
-/** What JSON has no word for. */
-export function plainly(_name: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (value instanceof Uint8Array) return shownBytes(value);
-  if (value instanceof Map) return Object.fromEntries(value);
-  return value instanceof Set ? [...value] : value;
-}
-
-function shownBytes(bytes: Bytes): string {
-  const start = bytes.subarray(0, SHOWN);
-  try {
-    return decodeUtf8(bytes.length > SHOWN ? start.subarray(0, SHOWN - 4) : start);
-  } catch {
-    return `0x${encodeHex(start.subarray(0, SHOWN / 2))}`;
   }
 }
 

@@ -4,8 +4,6 @@ import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { type Bytes, concat, EMPTY } from '../../src/bytes/bytes.ts';
 import { encodeHex, encodeUtf8 } from '../../src/bytes/text.ts';
 import { withEphemeral } from '../../src/conformance/testee/native.ts';
@@ -14,6 +12,7 @@ import { HandshakeState } from '../../src/envelope/noise.ts';
 import { RekeyingTransport, type RekeyMessage, type SealedMessage } from '../../src/envelope/rekey.ts';
 import { noisePrimitives as node } from '../../src/platform/node/noise-crypto.ts';
 import { noisePrimitives as web } from '../../src/platform/web/noise-crypto.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 import { decodeRekey, encodeRekey, finish, handshake, handshakeOptions, session } from '../support/noise.ts';
 import { areOverwritten, keysIn, opened, recording } from '../support/thief.ts';
 
@@ -369,11 +368,4 @@ for (const primitives of [node, web]) {
       );
     });
   });
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const gc: unknown = runInNewContext('gc');
-  assert.ok(typeof gc === 'function');
-  gc();
 }

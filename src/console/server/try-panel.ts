@@ -6,7 +6,7 @@ import { codeOf, messageOf, SottoError, StatusError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { LookupClient } from '../../lookup/client.ts';
 import { reachable } from '../../node/reachable.ts';
-import { plainly } from '../../node/traffic.ts';
+import { plainly } from '../../node/shown-value.ts';
 import type { PeerNode } from '../../peers/node.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../request/client.ts';

@@ -1,5 +1,6 @@
 /** Asks addresses of HTTP, and takes the time that they tell. */
 
+import { cutText } from '../../bytes/text.ts';
 import { messageOf } from '../../errors.ts';
 import { hasCode } from '../../platform/node/files.ts';
 import type { ClockFacts } from './judge-clock.ts';
@@ -47,7 +48,7 @@ async function ask(place: Pick<UrlFacts, 'name' | 'url' | 'takesRefusal'>): Prom
     const response = await fetch(place.url, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT) });
     const between = (asked + Date.now()) / 2;
     const told = Date.parse(response.headers.get('date') ?? '');
-    const body = (await response.text()).slice(0, LONGEST_BODY);
+    const body = cutText(await response.text(), LONGEST_BODY);
     return {
       facts: { ...place, answer: { status: response.status, body } },
       isThere: true,
