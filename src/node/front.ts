@@ -1,21 +1,24 @@
 /** What every door of a node leads to: who may, then whoever takes messages out on the way, then the app. */
 
 import type { Dispatcher } from '../app/app.ts';
-import { errorReply, type InboundMessage, type Reply } from '../app/message.ts';
+import { errorReply, type InboundMessage, type Logger, type Reply } from '../app/message.ts';
+import { StatusError } from '../errors.ts';
 import { type Access, notAllowed } from './access.ts';
 
-/** Takes a message in place of the app, or leaves it (null). Must not throw, and must not reject. */
+/** Takes a message in place of the app, or leaves it (null). What it throws is answered as a handler's error is. */
 export type Taker = (message: InboundMessage) => Promise<Reply> | null;
 
 /** The app and the rules may be changed while messages come. */
 export class Front implements Dispatcher {
   app: Dispatcher;
   access: Access;
+  readonly #log: Logger;
   readonly #takers = new Set<Taker>();
 
-  constructor(app: Dispatcher, access: Access) {
+  constructor(app: Dispatcher, access: Access, log: Logger) {
     this.app = app;
     this.access = access;
+    this.#log = log;
   }
 
   /** @returns what ends it. */
@@ -30,9 +33,14 @@ export class Front implements Dispatcher {
 
   async dispatch(message: InboundMessage): Promise<Reply> {
     if (!this.access(message.route, message.sender ?? null)) return errorReply(notAllowed());
-    for (const taker of this.#takers) {
-      const taken = taker(message);
-      if (taken) return taken;
+    try {
+      for (const taker of this.#takers) {
+        const taken = taker(message);
+        if (taken) return await taken;
+      }
+    } catch (error) {
+      this.#log.error({ error, route: message.route }, 'what took a message failed');
+      return errorReply(new StatusError(500, 'The message could not be taken.', { code: 'handler_failed' }));
     }
     return this.app.dispatch(message);
   }

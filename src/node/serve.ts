@@ -112,7 +112,7 @@ class SottoNode implements Node {
     this.#app = app;
     this.#config = config;
     this.#events = new Events(log);
-    this.#front = new Front(app, accessOf(config.access));
+    this.#front = new Front(app, accessOf(config.access), log);
     this.#parts = new Parts({
       ...{
         node: this,
