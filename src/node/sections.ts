@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { SealedLimits } from '../sealed/options.ts';
+import { topicGlob } from './topic-glob.ts';
 
 /** Answers sealed requests that stand alone. */
 export interface RequestSection {
@@ -199,7 +200,7 @@ export const broadcasterSection: z.ZodType<BroadcasterSection> = z
     auth: text('none, or a secrets file (sotto broadcaster --setup)').optional(),
     subscriberAuth: text("the subscribers' secrets file, for this node's own subscriptions").optional(),
     deliveryLog: z.boolean().default(true).describe('whether deliveries are logged'),
-    handle: texts('globs of topics that are handed to the app').optional(),
+    handle: z.array(topicGlob).describe('globs of topics that are handed to the app').optional(),
     origins: z
       .union([z.literal('all'), texts('origins of pages')])
       .optional()

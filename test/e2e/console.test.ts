@@ -286,6 +286,10 @@ function sourceOf(name: string): string {
 }
 
 describe('topics', () => {
+  test('of globs that no broadcaster takes are refused at once', async () => {
+    assert.equal((await send('/api/topics/watch', { glob: '€'.repeat(400) })).status, 400);
+  });
+
   test('are listened to, with what became of each delivery', async () => {
     const events = await Events.open();
     const before = await get<C.TopicsView>('/api/topics');

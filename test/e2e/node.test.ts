@@ -240,6 +240,7 @@ describe('the config', () => {
       [{ sessions: { slow: 'maybe' } }, /sessions\.slow/],
       [{ bridges: [{ name: 'x', from: { topic: 'a' }, to: {} }] }, /bridges\.0\.to/],
       [{ peers: true }, /peers/],
+      [{ broadcaster: { handle: ['€'.repeat(400)] } }, /broadcaster\.handle\.0/],
     ] as const) {
       assert.throws(() => parseConfig(wrong, 'it'), { code: 'invalid_config', message: path });
     }

@@ -95,6 +95,18 @@ describe('a connected subscriber', () => {
     assert.ok((await Promise.all(told)).every(({ notified }) => notified === 1));
   });
 
+  test('is told of a glob that the broadcaster hangs up on, and hears the others', async () => {
+    await using broadcaster = await broadcasting({ auth: noneAuth() });
+    await using subscriber = await connect(broadcaster, { auth: noneAuth() });
+    await using other = await subscriber.subscribe({ glob: ['a/*'] });
+    await assert.rejects(subscriber.subscribe({ glob: ['€'.repeat(400)] }), {
+      code: 'unreachable',
+      message: /hung up on this subscription/,
+    });
+    assert.deepEqual(await subscriber.notify('a/b', 'still here'), { notified: 1 });
+    assert.deepEqual(await texts(other, 1), ['a/b: still here']);
+  });
+
   test('may tell itself as much as it likes', async () => {
     await using broadcaster = await broadcasting();
     await using subscriber = await connect(broadcaster, { maxWaiting: 3000 });

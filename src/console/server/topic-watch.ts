@@ -12,6 +12,8 @@ import { readable } from './topics-panel.ts';
 import { running } from './try-panel.ts';
 
 const MOST = 20;
+/** For an answer of the node's own broadcaster, ms. */
+const TIMEOUT = 10_000;
 /** Of one message: shown, in bytes, and taken at all. */
 const SHOWN = 4096;
 const MAX_MESSAGE = 16 * 1024 * 1024;
@@ -101,7 +103,13 @@ export class TopicWatch {
     const { server, auth } = to;
     const subscriber = await Subscriber.connect({
       ...{ broadcasters: reachable(server.address), auth, transport: 'websocket' },
-      ...{ maxMessage: MAX_MESSAGE, maxWaiting: MAX_WAITING, retries: 0, log: this.#options.log },
+      ...{
+        maxMessage: MAX_MESSAGE,
+        maxWaiting: MAX_WAITING,
+        retries: 0,
+        timeout: TIMEOUT,
+        log: this.#options.log,
+      },
     });
     this.#connected = { to, subscriber };
     return subscriber;

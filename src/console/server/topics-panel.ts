@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { encodeUtf8 } from '../../bytes/text.ts';
 import type { RunningBroadcaster } from '../../node/node.ts';
+import { topicGlob } from '../../node/topic-glob.ts';
 import {
   DELIVERY_STATUSES,
   type DeliveryQuery,
@@ -15,7 +16,7 @@ import { bodyOf, queryOf } from './input.ts';
 
 const MOST_SHOWN = 500;
 
-const Watched = z.strictObject({ glob: z.string().min(1).max(1024) });
+const Watched = z.strictObject({ glob: topicGlob });
 const Log = z.strictObject({
   status: z.enum(DELIVERY_STATUSES).optional(),
   topic: z.string().max(1024).optional(),

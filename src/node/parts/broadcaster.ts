@@ -13,6 +13,9 @@ import type { BroadcasterSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import { type PartContext, said } from './context.ts';
 
+/** For an answer of the broadcaster beside it, ms. */
+const TIMEOUT = 10_000;
+
 export function broadcasterPart(context: PartContext): PartPlan<RunningBroadcaster> {
   return {
     name: 'broadcaster',
@@ -80,7 +83,13 @@ async function subscribe(
   { app, log }: PartContext,
 ): Promise<Subscriber | null> {
   if (handle.length === 0) return null;
-  const options = { broadcasters: address, transport: 'websocket', log, ...said({ auth }) } as const;
+  const options = {
+    broadcasters: address,
+    transport: 'websocket',
+    timeout: TIMEOUT,
+    log,
+    ...said({ auth }),
+  } as const;
   const subscriber = await Subscriber.connect(options);
   try {
     const subscription = await subscriber.subscribe({ glob: handle });

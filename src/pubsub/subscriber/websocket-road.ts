@@ -42,6 +42,8 @@ export interface WebSocketRoadOptions {
 interface Wanted {
   readonly pattern: Pattern;
   users: number;
+  /** Connections that ended on it before any has confirmed it; null once one has. */
+  hangUps: number | null;
   /** Of the connection that there is, or of the next: resolves once the broadcaster has confirmed it. */
   confirmation: PromiseWithResolvers<void>;
 }
@@ -58,6 +60,8 @@ interface Open {
   readonly ended: Promise<unknown>;
 }
 
+/** So many times a broadcaster may hang up on a new subscription; who refuses one says nothing else. */
+const MOST_HANG_UPS = 3;
 /** A connection that lasted so long was a good one: the next is tried at once, ms. */
 const GOOD_AFTER = 1000;
 
@@ -174,7 +178,11 @@ export class WebSocketRoad implements Road {
   #lost(): void {
     this.#connection = null;
     // Nobody hears anything now: who subscribes waits for the next connection.
-    for (const wanted of this.#wanted.values()) renew(wanted);
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.hangUps !== null) wanted.hangUps += 1;
+      if (wanted.hangUps === MOST_HANG_UPS) wanted.confirmation.reject(hungUp());
+      else renew(wanted);
+    }
   }
 
   /** One broadcaster after the other. @throws SottoError of the last, where none is there. */
@@ -249,7 +257,7 @@ export class WebSocketRoad implements Road {
       known.users += 1;
       return this.#confirmed(known);
     }
-    const wanted: Wanted = { pattern, users: 1, confirmation: Promise.withResolvers() };
+    const wanted: Wanted = { pattern, users: 1, hangUps: 0, confirmation: Promise.withResolvers() };
     this.#wanted.set(name, wanted);
     if (this.#connection) this.#ask(wanted, this.#connection).catch(() => {});
     return this.#confirmed(wanted);
@@ -266,6 +274,7 @@ export class WebSocketRoad implements Road {
   async #ask(wanted: Wanted, connection: Connection): Promise<void> {
     const { confirmation } = wanted;
     await connection.subscribe(wanted.pattern);
+    wanted.hangUps = null;
     confirmation.resolve();
   }
 
@@ -331,6 +340,11 @@ function renew(wanted: Wanted): void {
 
 function unanswered(what: string): SottoError {
   const text = `${what} was not confirmed in time: no broadcaster is there, or it refuses and hangs up.`;
+  return new SottoError('unreachable', text);
+}
+
+function hungUp(): SottoError {
+  const text = `The broadcaster hung up on this subscription ${MOST_HANG_UPS} times: it does not take such a topic or glob.`;
   return new SottoError('unreachable', text);
 }
 
