@@ -95,4 +95,12 @@ describe('the sqlite store', () => {
   test('that cannot be opened says which file', () => {
     assert.throws(() => new SqliteOnceStore(folder), { code: 'invalid_option', message: new RegExp(folder) });
   });
+
+  test('that another program holds cannot be opened now, which may pass', () => {
+    const file = newFile();
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    assert.throws(() => new SqliteOnceStore(file), { code: 'unavailable', message: /locked/ });
+    other.close();
+  });
 });

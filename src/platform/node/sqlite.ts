@@ -15,7 +15,8 @@ export const SQLITE_SCHEMA = 1;
 
 /**
  * @param isPrivate whether a file that is made is for its owner alone. Default false.
- * @throws SottoError `invalid_option` for a file that cannot be opened as a database, or is of a newer Sotto.
+ * @throws SottoError `invalid_option` for a file that cannot be opened as a database, or is of a newer Sotto; `unavailable`
+ * for one that another program holds, or a disk that is full, which may pass.
  */
 export function openDatabase(
   path: string,
@@ -65,23 +66,31 @@ function requireSchema(database: DatabaseSync): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.user_version);
   if (found === 0) database.exec(`PRAGMA user_version = ${SQLITE_SCHEMA}`);
   if (found <= SQLITE_SCHEMA) return;
-  database.close();
   throw new Error('a newer version of Sotto has written it; run that version');
 }
 
 function open(path: string): DatabaseSync {
   // Loaded when first wanted: early releases of Node 24 print a warning for it, which no other command deserves.
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+  let database: DatabaseSync | null = null;
   try {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
     // FULL: in WAL mode NORMAL may lose the last commits when the power goes.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     requireSchema(database);
     return database;
   } catch (cause) {
-    throw new SottoError('invalid_option', `The database "${path}" cannot be opened: ${messageOf(cause)}.`, {
-      cause,
-    });
+    database?.close();
+    const code = isPassing(cause) ? 'unavailable' : 'invalid_option';
+    throw new SottoError(code, `The database "${path}" cannot be opened: ${messageOf(cause)}.`, { cause });
   }
+}
+
+/** SQLite's SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR and SQLITE_FULL; the extended codes have more in the higher bytes. */
+const PASSING: ReadonlySet<number> = new Set([5, 6, 10, 13]);
+
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error && 'errcode' in error)) return false;
+  return PASSING.has(Number(error.errcode) & 0xff);
 }
