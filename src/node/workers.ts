@@ -55,20 +55,24 @@ export function leaveParent(): void {
 /**
  * Starts the first worker, then the others on the ports that it got.
  *
- * @throws SottoError `listen_failed` where the first worker does not come up.
+ * @throws SottoError `listen_failed` where a worker does not come up; none is left then.
  */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const pool = new Pool(options);
-  const addresses = await pool.spawn(options.listen);
-  const others = Array.from({ length: options.count - 1 }, () => pool.spawn(addresses));
-  await Promise.all(others);
-  return {
-    addresses,
-    get pids() {
-      return pool.pids;
-    },
-    close: () => pool.close(),
-  };
+  try {
+    const addresses = await pool.spawn(options.listen);
+    await Promise.all(Array.from({ length: options.count - 1 }, () => pool.spawn(addresses)));
+    return {
+      addresses,
+      get pids() {
+        return pool.pids;
+      },
+      close: () => pool.close(),
+    };
+  } catch (error) {
+    await pool.close(); // those that came up hold the ports
+    throw error;
+  }
 }
 
 class Pool {
