@@ -1,13 +1,18 @@
 /** How a program that serves is told to end, or to look at its config again. */
 
 import { closeSync, openSync } from 'node:fs';
+import { isWorker } from './workers.ts';
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
-/** The first signal, or the end of the parent; a second signal ends the process at once. */
+/**
+ * The first signal, or the end of the parent; a second signal ends the process at once. A worker leaves SIGHUP, which may
+ * go to all of a group, to its parent, which looks at its config again.
+ */
 export function stopRequested(
-  signals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'],
+  signals: readonly StopSignal[] = isWorker() ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'],
 ): Promise<void> {
+  if (isWorker()) process.on('SIGHUP', () => {});
   return new Promise((resolve) => {
     const stop = (): void => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));

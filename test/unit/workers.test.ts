@@ -8,10 +8,21 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SILENT } from '../../src/app/message.ts';
 import { startWorkers } from '../../src/node/workers.ts';
+import { until } from '../support/lookup.ts';
 
 const script = fileURLToPath(new URL('../support/worker.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sotto-workers-'));
 after(() => rmSync(folder, { recursive: true }));
+
+test('they leave SIGHUP to their parent', { skip: process.platform === 'win32' }, async () => {
+  const file = join(folder, 'hung-up');
+  const workers = await startWorkers({ script, args: [file], listen: ['first'], log: SILENT, count: 1 });
+  const [pid = 0] = workers.pids;
+  process.kill(pid, 'SIGHUP');
+  await until(() => readFileSync(file, 'utf8').includes('still here') || workers.pids[0] !== pid);
+  assert.deepEqual(workers.pids, [pid]);
+  await workers.close();
+});
 
 test('where one does not come up, none is left', async () => {
   const file = join(folder, 'pids');
