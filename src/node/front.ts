@@ -8,12 +8,15 @@ import { type Access, notAllowed } from './access.ts';
 /** Takes a message in place of the app, or leaves it (null). What it throws is answered as a handler's error is. */
 export type Taker = (message: InboundMessage) => Promise<Reply> | null;
 
+/** Who is asked first stays so, whichever part was started anew: bridges come before the chat. */
+export type TakerPlace = 'first' | 'last';
+
 /** The app and the rules may be changed while messages come. */
 export class Front implements Dispatcher {
   app: Dispatcher;
   access: Access;
   readonly #log: Logger;
-  readonly #takers = new Set<Taker>();
+  readonly #takers: Readonly<Record<TakerPlace, Set<Taker>>> = { first: new Set(), last: new Set() };
 
   constructor(app: Dispatcher, access: Access, log: Logger) {
     this.app = app;
@@ -22,9 +25,10 @@ export class Front implements Dispatcher {
   }
 
   /** @returns what ends it. */
-  take(taker: Taker): () => void {
-    this.#takers.add(taker);
-    return () => void this.#takers.delete(taker);
+  take(taker: Taker, place: TakerPlace = 'last'): () => void {
+    const takers = this.#takers[place];
+    takers.add(taker);
+    return () => void takers.delete(taker);
   }
 
   isOnce(route: string): boolean {
@@ -34,7 +38,7 @@ export class Front implements Dispatcher {
   async dispatch(message: InboundMessage): Promise<Reply> {
     if (!this.access(message.route, message.sender ?? null)) return errorReply(notAllowed());
     try {
-      for (const taker of this.#takers) {
+      for (const taker of [...this.#takers.first, ...this.#takers.last]) {
         const taken = taker(message);
         if (taken) return await taken;
       }

@@ -13,7 +13,7 @@ import type { SubscriptionStore } from '../pubsub/stores/store.ts';
 import type { RequestServer } from '../request/server.ts';
 import type { SessionServer } from '../session/server.ts';
 import type { NodeConfig, PartialNodeConfig } from './config.ts';
-import type { Taker } from './front.ts';
+import type { Taker, TakerPlace } from './front.ts';
 import type { PartName, PartStatus } from './part.ts';
 import type { Bridges } from './parts/bridges.ts';
 import type { Traffic } from './traffic.ts';
@@ -68,8 +68,8 @@ export interface Node extends AsyncDisposable {
   /** As they were declared: `/where/:thing`. */
   readonly routes: readonly string[];
   readonly log: Logger;
-  /** Takes messages in place of the app. @returns what ends it. */
-  take(taker: Taker): () => void;
+  /** Takes messages in place of the app, before or after what else does; default after. @returns what ends it. */
+  take(taker: Taker, place?: TakerPlace): () => void;
   /**
    * Puts a changed config in force: only parts whose own section has changed are started anew, or changed while they run.
    *

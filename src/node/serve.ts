@@ -8,7 +8,7 @@ import { Events } from '../sealed/events.ts';
 import { accessOf } from './access.ts';
 import { CONFIG_FILE, type NodeConfig, type PartialNodeConfig, parseConfig } from './config.ts';
 import { makeDataFolder } from './data-folder.ts';
-import { Front, type Taker } from './front.ts';
+import { Front, type Taker, type TakerPlace } from './front.ts';
 import { LogTail } from './log-tail.ts';
 import type { Node, NodeEvent, ReloadReport, RunningParts } from './node.ts';
 import { loadOrMakeIdentities, NodeKeys } from './node-keys.ts';
@@ -160,8 +160,8 @@ class SottoNode implements Node {
     return this.#app.routes;
   }
 
-  take(taker: Taker): () => void {
-    return this.#front.take(taker);
+  take(taker: Taker, place?: TakerPlace): () => void {
+    return this.#front.take(taker, place);
   }
 
   on<Type extends NodeEvent['type']>(

@@ -33,3 +33,12 @@ test('what a taker leaves is for the app', async () => {
   assert.equal((await front.dispatch({ route: '/mine' })).value, 'taken');
   assert.equal((await front.dispatch({ route: '/x' })).value, 'the app');
 });
+
+test('what is asked first stays first, whenever it came', async () => {
+  const front = newFront();
+  front.take(() => reply('the chat'));
+  const end = front.take(() => reply('a bridge'), 'first');
+  assert.equal((await front.dispatch({ route: '/x' })).value, 'a bridge');
+  end();
+  assert.equal((await front.dispatch({ route: '/x' })).value, 'the chat');
+});

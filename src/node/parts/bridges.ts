@@ -46,7 +46,10 @@ async function start({ bridges }: NodeConfig, { node, log }: BridgesPartOptions)
     const topics = await TopicSource.start(built, node);
     closing.defer(() => topics.close());
     closing.defer(
-      node.take((message) => built.find((bridge) => bridge.takesFromLan(message))?.carry(message) ?? null),
+      node.take(
+        (message) => built.find((bridge) => bridge.takesFromLan(message))?.carry(message) ?? null,
+        'first',
+      ),
     );
     return {
       handle: {
