@@ -7,11 +7,18 @@ import type { PeersView } from '../contract.ts';
 import type { ConsoleNode } from '../options.ts';
 
 const KEPT = 100;
-const KINDS: readonly PeerEvent['type'][] = [
-  ...(['join', 'leave', 'update', 'verified'] as const),
-  ...(['address-changed', 'key-changed', 'downgrade'] as const),
-];
-const WARNINGS: ReadonlySet<PeerEvent['type']> = new Set(['key-changed', 'downgrade']);
+/** Of every kind, whether it is a warning. */
+const IS_WARNING: Readonly<Record<PeerEvent['type'], boolean>> = {
+  join: false,
+  leave: false,
+  update: false,
+  verified: false,
+  'address-changed': false,
+  'key-changed': true,
+  'key-succeeded': false,
+  downgrade: true,
+};
+const KINDS = Object.keys(IS_WARNING) as (keyof typeof IS_WARNING)[];
 
 export class PeerNews {
   readonly #node: ConsoleNode;
@@ -48,7 +55,7 @@ export class PeerNews {
   }
 
   #hear(event: PeerEvent): void {
-    const news = { at: Date.now(), isWarning: WARNINGS.has(event.type), text: textOfEvent(event) };
+    const news = { at: Date.now(), isWarning: IS_WARNING[event.type], text: textOfEvent(event) };
     this.#events = [...this.#events.slice(1 - KEPT), news];
     this.#onChange();
   }
