@@ -1,6 +1,8 @@
 /** The sections of `sotto.config.json`, one for each part of a node: types, defaults, and what is said of them in editors. */
 
 import { z } from 'zod';
+import { messageOf } from '../errors.ts';
+import { PublicKey } from '../keys/public-key.ts';
 import type { SealedLimits } from '../sealed/options.ts';
 import { topicGlob } from './topic-glob.ts';
 
@@ -119,6 +121,14 @@ export interface ConsoleSection {
 
 const text = (says: string): z.ZodString => z.string().min(1).describe(says);
 const texts = (says: string): z.ZodArray<z.ZodString> => z.array(z.string().min(1)).describe(says);
+const publicKey = z.string().superRefine((key, { addIssue }) => {
+  try {
+    PublicKey.from(key);
+  } catch (error) {
+    addIssue(messageOf(error));
+  }
+});
+const keys = (says: string): z.ZodArray<z.ZodString> => z.array(publicKey).describe(says);
 const ms = (says: string): z.ZodInt =>
   z
     .int()
@@ -156,7 +166,7 @@ export const requestSection: z.ZodType<RequestSection> = z
         'ws://127.0.0.1:7880',
       ]),
     payload: z.enum(['routed', 'raw']).default('routed').describe('raw speaks to PSSST programs'),
-    allow: texts('public keys that may ask').optional(),
+    allow: keys('public keys that may ask').optional(),
     onceStore: z
       .union([z.literal('memory'), sqlite])
       .optional()
@@ -185,9 +195,9 @@ export const lookupSection: z.ZodType<LookupSection> = z
       .strictObject({ query: text('a private key file'), reply: text('a public key file').optional() })
       .optional()
       .describe('for legacy-rsa'),
-    allow: texts('public keys that may ask').optional(),
+    allow: keys('public keys that may ask').optional(),
     write: z
-      .union([z.literal('anyone'), texts('public keys')])
+      .union([z.literal('anyone'), keys('public keys')])
       .optional()
       .describe('who may write rows'),
   })
@@ -222,7 +232,7 @@ export const sessionsSection: z.ZodType<SessionsSection> = z
       .min(1)
       .default(['ws://127.0.0.1:7881', 'http://127.0.0.1:7881']),
     secretFile: text('a private file with what clients share with this node').optional(),
-    allow: texts('public keys that may come').optional(),
+    allow: keys('public keys that may come').optional(),
     resumeWithin: ms('how long a session waits for its client').default(60_000),
     idleTimeout: ms('after which a session in which nothing happens ends').min(1).optional(),
     slow: z.enum(['skip', 'cut']).default('skip').describe('what befalls slow clients'),

@@ -72,8 +72,17 @@ export class Slot<Handle> {
     return text(left) === text(right);
   }
 
+  /** @returns false where it did not, and so has to be started anew: which says what is wrong, where something is. */
   apply(config: NodeConfig): boolean {
-    return this.#plan.settings(config) !== null && (this.#started?.apply?.(config) ?? false);
+    try {
+      return this.#plan.settings(config) !== null && (this.#started?.apply?.(config) ?? false);
+    } catch (error) {
+      this.#options.log.error(
+        { part: this.name, error },
+        'a part of the node could not be changed as it ran',
+      );
+      return false;
+    }
   }
 
   /** Never rejects: whether it failed, and why, is in its status. @returns the error, where there was one. */

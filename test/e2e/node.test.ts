@@ -184,6 +184,15 @@ describe('a changed config', () => {
     const before = node.addresses;
     await assert.rejects(node.reload({ ...first, lookup: { port: 99_999 } }), /lookup\.port/);
     await assert.rejects(node.reload({ ...first, access: { '/a': ['no key'] } }), /access "\/a"/);
+    const inForce = node.config;
+    for (const part of ['request', 'lookup', 'sessions'] as const) {
+      const named = { [part]: { ...(first[part] as object), allow: ['no key'] }, access: { '/echo': [] } };
+      await assert.rejects(
+        node.reload({ ...first, ...named }),
+        new RegExp(`${part}\\.allow\\.0: The public key`),
+      );
+    }
+    assert.equal(node.config, inForce);
     await assert.rejects(node.reload({ ...first, data: folder }), /cannot change while the node runs/);
     assert.deepEqual(node.addresses, before);
   });

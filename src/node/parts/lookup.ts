@@ -1,6 +1,7 @@
 /** The part of a node that answers from files; a query that begins with a slash is a route of the app. */
 
 import type { Dispatcher } from '../../app/app.ts';
+import { accessList } from '../../keys/access-list.ts';
 import { readLegacyKey, readLegacyPublicKey } from '../../lookup/legacy/keys.ts';
 import type { DoorOptions } from '../../lookup/options.ts';
 import { LookupServer } from '../../lookup/server.ts';
@@ -10,7 +11,6 @@ import type { LookupSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import type { Traffic } from '../traffic.ts';
 import { type PartContext, said } from './context.ts';
-import { keysOf } from './request.ts';
 
 export interface LookupPartOptions extends PartContext {
   /** What every door leads to, where nobody looks on: queries are looked at as they come. */
@@ -37,7 +37,7 @@ async function start(config: NodeConfig, context: LookupPartOptions): Promise<St
     ...{ host, port, schemes, identity: keys.identities, log },
     ...(reachesApp(config) ? { app: front } : {}),
     observe: (lookup) => observed(lookup, context.traffic),
-    allow: keys.revoked.refusing(allow === undefined ? () => true : keysOf(allow, 'lookup.allow')),
+    allow: keys.revoked.refusing(allow === undefined ? () => true : accessList(allow)),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
     ...said({ write }),
     ...(legacyKeys === undefined ? {} : { legacyKeys: await readKeys(legacyKeys) }),

@@ -1,8 +1,7 @@
 /** The part of a node that answers sealed requests: in this process, or in several that share its ports. */
 
-import { messageOf, SottoError } from '../../errors.ts';
+import { SottoError } from '../../errors.ts';
 import { accessList } from '../../keys/access-list.ts';
-import type { PublicKey } from '../../keys/public-key.ts';
 import type { RequestServerOptions } from '../../request/options.ts';
 import { RequestServer } from '../../request/server.ts';
 import type { SealedLimits } from '../../sealed/options.ts';
@@ -85,14 +84,5 @@ function serverOptions(
 }
 
 function allowOf({ allow }: RequestSection): Allow {
-  return allow === undefined ? () => true : keysOf(allow, 'request.allow');
-}
-
-/** @throws SottoError `invalid_config` naming the field. */
-export function keysOf(keys: readonly string[], field: string): (key: PublicKey | null) => boolean {
-  try {
-    return accessList(keys);
-  } catch (cause) {
-    throw new SottoError('invalid_config', `${field}: ${messageOf(cause)}`, { cause });
-  }
+  return allow === undefined ? () => true : accessList(allow);
 }

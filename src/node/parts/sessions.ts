@@ -2,12 +2,12 @@
 
 import { files } from '#files';
 import { decodeUtf8 } from '../../bytes/text.ts';
+import { accessList } from '../../keys/access-list.ts';
 import { SessionServer } from '../../session/server.ts';
 import type { NodeConfig } from '../config.ts';
 import type { SessionsSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import { type PartContext, said } from './context.ts';
-import { keysOf } from './request.ts';
 
 export function sessionsPart(context: PartContext): PartPlan<SessionServer> {
   return {
@@ -44,8 +44,8 @@ async function start(
   };
 }
 
-function allowOf({ allow }: Pick<SessionsSection, 'allow'>): ReturnType<typeof keysOf> {
-  return allow === undefined ? () => true : keysOf(allow, 'sessions.allow');
+function allowOf({ allow }: Pick<SessionsSection, 'allow'>): ReturnType<typeof accessList> {
+  return allow === undefined ? () => true : accessList(allow);
 }
 
 /** @throws SottoError `key_file_exposed` for a file that others can use, `key_file_missing`. */
