@@ -35,8 +35,17 @@ export class Front implements Dispatcher {
     return this.app.isOnce(route);
   }
 
+  /** What has a door of its own, under the same rules. */
+  guarding(behind: Dispatcher): Dispatcher {
+    return {
+      isOnce: (route) => behind.isOnce(route),
+      dispatch: async (message) => this.#refusal(message) ?? behind.dispatch(message),
+    };
+  }
+
   async dispatch(message: InboundMessage): Promise<Reply> {
-    if (!this.access(message.route, message.sender ?? null)) return errorReply(notAllowed());
+    const refusal = this.#refusal(message);
+    if (refusal) return refusal;
     try {
       for (const taker of [...this.#takers.first, ...this.#takers.last]) {
         const taken = taker(message);
@@ -47,5 +56,9 @@ export class Front implements Dispatcher {
       return errorReply(new StatusError(500, 'The message could not be taken.', { code: 'handler_failed' }));
     }
     return this.app.dispatch(message);
+  }
+
+  #refusal({ route, sender = null }: InboundMessage): Reply | null {
+    return this.access(route, sender) ? null : errorReply(notAllowed());
   }
 }

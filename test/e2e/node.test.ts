@@ -112,6 +112,17 @@ describe('queries that are routes', () => {
     await assert.rejects(ask(node, '/lookup drill'), /cannot ask for queries/);
   });
 
+  test('are asked by those alone who may reach their route', async () => {
+    const friend = Identity.generate();
+    const access = { '/lookup': [String(friend.publicKey)], '/lookup/*': [] };
+    await using node = await serve(counted, config({ peers: false, access }), { identity });
+    const place = { ...placeOf(node), serverKey: identity.publicKey };
+    await using client = LookupClient.connect({ ...place, identity: friend });
+    assert.equal(((await client.query('drill')) as { readonly since: string }).since, '2019');
+    await assert.rejects(client.status(), /may not reach this route/);
+    await assert.rejects(ask(node, 'drill'), /may not reach this route/);
+  });
+
   test('do not go around those who may send requests', async () => {
     const request = { listen: ['tcp://127.0.0.1:0'], allow: [] };
     await using node = await serve(counted, config({ request, peers: false }), { identity });
@@ -153,7 +164,7 @@ describe('a changed config', () => {
     assert.equal(await client.request('/echo', 'a'), 'a');
     const request = { listen: ['tcp://127.0.0.1:0'], allow: [] };
     const report = await node.reload({ ...first, request, access: { '/echo': [] } });
-    assert.deepEqual(report, { restarted: [], applied: ['request'], failed: [] });
+    assert.deepEqual(report, { restarted: ['lookup'], applied: ['request'], failed: [] });
     await assert.rejects(client.request('/echo', 'a'), /may not ask/);
     assert.equal(addressOf(node, 'tcp', 'request'), url);
     await node.reload({ ...first, access: { '/echo': [] } });

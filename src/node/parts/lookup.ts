@@ -7,6 +7,7 @@ import type { DoorOptions } from '../../lookup/options.ts';
 import { LookupServer } from '../../lookup/server.ts';
 import type { NodeConfig } from '../config.ts';
 import { SAMPLE, writeSample } from '../demo.ts';
+import type { Front } from '../front.ts';
 import type { LookupSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import type { Traffic } from '../traffic.ts';
@@ -14,7 +15,7 @@ import { type PartContext, said } from './context.ts';
 
 export interface LookupPartOptions extends PartContext {
   /** What every door leads to, where nobody looks on: queries are looked at as they come. */
-  readonly front: Dispatcher;
+  readonly front: Front;
   readonly traffic: Traffic;
 }
 
@@ -36,7 +37,7 @@ async function start(config: NodeConfig, context: LookupPartOptions): Promise<St
   const server = await LookupServer.start({
     ...{ host, port, schemes, identity: keys.identities, log },
     ...(reachesApp(config) ? { app: front } : {}),
-    observe: (lookup) => observed(lookup, context.traffic),
+    observe: (lookup) => observed(front.guarding(lookup), context.traffic),
     allow: keys.revoked.refusing(allow === undefined ? () => true : accessList(allow)),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
     ...said({ write }),
