@@ -11,10 +11,18 @@ import { type NodeConfig, parseConfig, readConfig } from '../node/config.ts';
 import { stampDataFolder } from '../node/data-version.ts';
 import { demoApp } from '../node/demo.ts';
 import type { Node, ReloadReport } from '../node/node.ts';
+import type { RequestSection } from '../node/sections.ts';
 import { type ServeExtras, serve } from '../node/serve.ts';
 import { stopOrReload, stopRequested } from '../node/stop.ts';
 import { version } from '../node/version.ts';
-import { assignedAddresses, isWorker, leaveParent, reportListening, startWorkers } from '../node/workers.ts';
+import {
+  assignment,
+  isWorker,
+  leaveParent,
+  reportListening,
+  startWorkers,
+  type Workers,
+} from '../node/workers.ts';
 import { wholeNumber } from './call.ts';
 import { ownIdentities } from './keys.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.ts';
@@ -129,8 +137,8 @@ async function run(
   announce: (node: Node, options: OutputOptions) => void,
 ): Promise<void> {
   const log = createLog(options.logLevel);
+  if (isWorker()) return runWorker(log);
   const config = await read();
-  if (isWorker()) return runWorker(config, log);
   let node: Node | null = null;
   // Before anybody is told that we are up.
   const stop = stopOrReload(async () => {
@@ -148,26 +156,32 @@ async function start(config: NodeConfig, log: Logger, extras: ServeExtras): Prom
   await stampDataFolder(config.data, version());
   const starting: { node: Node | null } = { node: null };
   const lookup = (): Node['running']['lookup'] => starting.node?.running.lookup ?? null;
-  const loadApp = async ({ app }: NodeConfig): Promise<App> =>
-    app === undefined ? demoApp(lookup) : importApp(app);
+  const demo = demoApp(lookup);
+  const loadApp = async ({ app }: NodeConfig): Promise<App> => (app === undefined ? demo : importApp(app));
   const node = await serve(await loadApp(config), config, {
     ...{ ...extras, ...sealed, identity, loadIdentities, log, loadApp },
-    startWorkers: ({ workers: count, listen }) => {
-      const args = process.argv.slice(2);
-      return startWorkers({ count, script: process.argv[1] ?? '', args, listen, log });
-    },
+    startWorkers: (config) => startRequestWorkers(config, log),
   });
   starting.node = node;
   return node;
 }
 
-async function runWorker(config: NodeConfig, log: Logger): Promise<void> {
-  const stop = stopRequested();
-  if (config.request === false) return;
-  const request = { ...config.request, listen: [...assignedAddresses()] };
-  const node = await start({ ...config, ...(NOTHING_ELSE as object), request, bridges: [] }, log, {
-    reusePort: true,
+/** Each with the config that is now to be in force, whatever its file says. */
+function startRequestWorkers(config: NodeConfig, log: Logger): Promise<Workers> {
+  const { workers: count, listen } = config.request as RequestSection;
+  return startWorkers({
+    ...{ count, listen, log, script: process.argv[1] ?? '', args: process.argv.slice(2) },
+    assignment: (listen) => ({
+      ...{ ...config, ...NOTHING_ELSE, bridges: [] },
+      request: { ...config.request, listen },
+    }),
   });
+}
+
+async function runWorker(log: Logger): Promise<void> {
+  const stop = stopRequested();
+  const config = parseConfig(await assignment(), 'The config of a worker');
+  const node = await start(config, log, { reusePort: true });
   reportListening(node.addresses);
   await stop;
   await node.close();

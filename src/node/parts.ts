@@ -16,7 +16,7 @@ import { type LookupPartOptions, lookupPart } from './parts/lookup.ts';
 import { peersPart } from './parts/peers.ts';
 import { type RequestPartOptions, requestPart } from './parts/request.ts';
 import { sessionsPart } from './parts/sessions.ts';
-import { Slot } from './slot.ts';
+import { type News, Slot } from './slot.ts';
 
 interface PartsOptions extends RequestPartOptions, LookupPartOptions, ConsolePartOptions {
   readonly log: LogTail;
@@ -87,7 +87,7 @@ export class Parts {
   async change(
     before: NodeConfig,
     after: NodeConfig,
-    areKeysNew: boolean,
+    news: News,
   ): Promise<{ readonly report: ReloadReport; readonly inForce: NodeConfig }> {
     const restarted: PartName[] = [];
     const applied: PartName[] = [];
@@ -95,7 +95,7 @@ export class Parts {
     let inForce = after;
     for (const slot of this.#slots) {
       const part = slot.name;
-      const mustRestart = areKeysNew && slot.holdsKeys;
+      const mustRestart = slot.holds(news);
       if (slot.isSame(before, after) && slot.status.state !== 'failed' && !mustRestart) continue;
       if (!mustRestart && slot.apply(after)) {
         applied.push(part);

@@ -213,9 +213,9 @@ class SottoNode implements Node {
     }
     const access = accessOf(config.access);
     const app = (await this.#extras.loadApp?.(config, this)) ?? this.#app;
-    const areKeysNew = await this.#keys.refresh();
+    const news = { keys: await this.#keys.refresh(), app: app !== this.#app };
     [this.#app, this.#front.app, this.#front.access] = [app, app, access];
-    const { report, inForce } = await this.#parts.change(this.#config, config, areKeysNew);
+    const { report, inForce } = await this.#parts.change(this.#config, config, news);
     this.#config = inForce;
     this.#events.emit({ type: 'reload', report });
     return report;

@@ -11,9 +11,17 @@ export interface Started<Handle> {
   readonly addresses: readonly string[];
   /** Its keys, its own and those that it refuses, are those of its start. Default false: it looks at them as they are. */
   readonly holdsKeys?: boolean;
+  /** Its app, too, is that of its start. Default false: it looks at it as it is. */
+  readonly holdsApp?: boolean;
   /** Takes a changed config while it runs. @returns false where it has to be started anew. Default always. */
   apply?(config: NodeConfig): boolean;
   close(): Promise<void>;
+}
+
+/** Whether there are others than before. */
+export interface News {
+  readonly keys: boolean;
+  readonly app: boolean;
 }
 
 /** How a part is made of a config. */
@@ -61,9 +69,10 @@ export class Slot<Handle> {
     return this.#started?.handle ?? null;
   }
 
-  /** Whether it has to be started anew to have other keys. */
-  get holdsKeys(): boolean {
-    return this.#started?.holdsKeys ?? false;
+  /** Whether it has to be started anew to have what is new. */
+  holds({ keys, app }: News): boolean {
+    const { holdsKeys = false, holdsApp = false } = this.#started ?? {};
+    return (keys && holdsKeys) || (app && holdsApp);
   }
 
   /** Whether two configs say the same of it. */

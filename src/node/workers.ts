@@ -11,8 +11,6 @@ import { backoffDelay, delay } from '../transport/backoff.ts';
 
 /** Set for worker processes, which then share their ports and report where they listen. */
 const WORKER_VARIABLE = 'SOTTO_WORKER';
-/** Where a worker is to listen: what the first one got, so that a port of 0 is the same for all. */
-const LISTEN_VARIABLE = 'SOTTO_LISTEN';
 const RESTART = { first: 100, tries: 8 };
 /** A worker that lived this long was not born broken, ms. */
 const HEALTHY_AFTER = 5000;
@@ -23,6 +21,12 @@ export interface WorkersOptions {
   readonly script: string;
   readonly args: readonly string[];
   readonly listen: readonly string[];
+  /**
+   * What a worker is to do, as JSON. It is told, for its parent may have another config in force than the file says.
+   *
+   * @param listen what the first one got, so that a port of 0 is the same for all.
+   */
+  assignment(listen: readonly string[]): object;
   readonly log: Logger;
 }
 
@@ -37,9 +41,10 @@ export function isWorker(): boolean {
   return process.env[WORKER_VARIABLE] === '1';
 }
 
-/** Where this worker is to listen. */
-export function assignedAddresses(): readonly string[] {
-  return process.env[LISTEN_VARIABLE]?.split(' ') ?? [];
+/** What the parent of this worker wants of it. */
+export async function assignment(): Promise<unknown> {
+  const [message] = (await once(process, 'message')) as [unknown];
+  return message;
 }
 
 /** Tells the parent where this worker listens. */
@@ -90,8 +95,9 @@ class Pool {
 
   async spawn(listen: readonly string[], failures = 0): Promise<readonly string[]> {
     const child = fork(this.#options.script, [...this.#options.args], {
-      env: { ...process.env, [WORKER_VARIABLE]: '1', [LISTEN_VARIABLE]: listen.join(' ') },
+      env: { ...process.env, [WORKER_VARIABLE]: '1' },
     });
+    child.send(this.#options.assignment(listen), () => {}); // where it could not be told, it has ended
     const startedAt = performance.now();
     this.#children.add(child);
     const exited = once(child, 'exit').then(([code, signal]) => {

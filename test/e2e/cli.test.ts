@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { hybridPublicKeyText } from '../../src/keys/hybrid-key.ts';
+import { RequestClient } from '../../src/request/index.ts';
 import { RunningServer, sotto } from '../support/command.ts';
+import { freePort } from '../support/doors.ts';
+import { until } from '../support/lookup.ts';
 
 const APP = fileURLToPath(new URL('../support/app.ts', import.meta.url));
 const LISTEN = [
@@ -241,5 +244,27 @@ describe('workers', () => {
     for (const pid of [...pids, ...replaced].filter((each) => each !== victim)) {
       assert.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' });
     }
+  });
+
+  test('do as the config in force says, whatever its file says by then', async () => {
+    const file = join(folder, 'workers.json');
+    const url = `tcp://127.0.0.1:${await freePort()}`;
+    const config = { app: APP, data: join(folder, 'workers'), ...QUIET };
+    const text = JSON.stringify({ ...config, request: { listen: [url], workers: 2 } });
+    await writeFile(file, text);
+    await using server = await RunningServer.start(['up', '--config', file]);
+    const ask = async (): Promise<number> => {
+      await using client = await RequestClient.connect(url, { serverKey: server.publicKey });
+      return (await client.request('/pid')) as number;
+    };
+    await writeFile(file, '{');
+    const victim = await ask();
+    const pids = new Set([victim]);
+    process.kill(victim, 'SIGKILL');
+    await until(async () => pids.add(await ask().catch(() => victim)).size === 3);
+    await writeFile(file, text.replace('{', '{"access":{"/pid":[]},'));
+    server.child.kill('SIGHUP');
+    await until(() => server.stderr.includes('the config is in force'));
+    await assert.rejects(ask(), /may not reach this route/);
   });
 });

@@ -21,6 +21,7 @@ import { readPlan } from '../../src/node/plan.ts';
 import { serve } from '../../src/node/serve.ts';
 import { openDatabase } from '../../src/platform/node/sqlite.ts';
 import { RunningServer, sotto } from '../support/command.ts';
+import { freePort } from '../support/doors.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sotto.js', import.meta.url));
 const HAS_MODES = process.platform !== 'win32';
@@ -79,14 +80,6 @@ async function listening(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 describe('a fault, and the doctor names it and no other', () => {

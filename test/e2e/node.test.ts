@@ -7,9 +7,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createApp, Identity, type Node, type PartialNodeConfig, serve } from '../../src/index.ts';
+import { type App, createApp, Identity, type Node, type PartialNodeConfig, serve } from '../../src/index.ts';
 import { LookupClient } from '../../src/lookup/client.ts';
-import { configSchema, parseConfig } from '../../src/node/config.ts';
+import { configSchema, type NodeConfig, parseConfig } from '../../src/node/config.ts';
 import { RequestClient } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
 import { RunningServer, sotto } from '../support/command.ts';
@@ -171,6 +171,35 @@ describe('a changed config', () => {
     await assert.rejects(client.request('/echo', 'a'), /may not reach this route/);
     await node.reload(first);
     assert.equal(await client.request('/echo', 'b'), 'b');
+  });
+
+  test('and a changed app start other processes anew, as they cannot be told', async () => {
+    const request = { listen: ['tcp://127.0.0.1:0'], workers: 2 };
+    const first = config({
+      ...{ request, lookup: false, broadcaster: false },
+      sessions: false,
+      peers: false,
+    });
+    const started: NodeConfig[] = [];
+    let changing: App = app;
+    await using node = await serve(app, first, {
+      ...{ identity, loadApp: async () => changing },
+      startWorkers: async (config) => {
+        started.push(config);
+        return { addresses: [], pids: [], close: async () => {} };
+      },
+    });
+    const none = { restarted: [], applied: [], failed: [] };
+    const anew = { ...none, restarted: ['request'] };
+    assert.deepEqual(await node.reload(first), none);
+    const access = { '/echo': [] };
+    assert.deepEqual(await node.reload({ ...first, access }), anew);
+    changing = createApp();
+    assert.deepEqual(await node.reload({ ...first, access }), anew);
+    assert.deepEqual(
+      started.map((config) => config.access),
+      [{}, access, access],
+    );
   });
 
   test('that cannot be leaves the part as it was', async () => {

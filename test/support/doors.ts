@@ -1,6 +1,8 @@
 /** Every door of one node: how a message comes in by each, and what it cannot carry. */
 
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { createApp } from '../../src/app/app.ts';
 import type { Identity, Node } from '../../src/index.ts';
 import { LookupClient, lookup } from '../../src/lookup/client.ts';
@@ -34,6 +36,16 @@ export function addressOf(node: Node, scheme: string, part: string): string {
 }
 
 export const randomUdpPort = (): number => randomInt(20_000, 60_000);
+
+/** Of TCP, on this machine. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** All of them, with somebody known and with nobody at each; closed together. */
 export async function openDoors(

@@ -17,13 +17,16 @@ export interface RequestPartOptions extends PartContext {
   /** Other processes share the ports. */
   readonly reusePort: boolean;
   /** Starts the processes of `workers`; null where there can be none. */
-  readonly startWorkers: ((section: RequestSection) => Promise<Workers>) | null;
+  readonly startWorkers: ((config: NodeConfig) => Promise<Workers>) | null;
 }
 
 export function requestPart(options: RequestPartOptions): PartPlan<RequestServer | null> {
   return {
     name: 'request',
-    settings: ({ request, data }) => (request === false ? null : { ...request, data }),
+    settings: ({ request, data, access }) => {
+      if (request === false) return null;
+      return { ...request, data, ...(request.workers > 1 ? { access } : {}) };
+    },
     start: (config) => start(config, options),
   };
 }
@@ -33,7 +36,7 @@ async function start(
   options: RequestPartOptions,
 ): Promise<Started<RequestServer | null>> {
   const section = config.request as RequestSection;
-  if (section.workers > 1 && !options.reusePort) return startWorkers(section, options);
+  if (section.workers > 1 && !options.reusePort) return startWorkers(config, options);
   let allow = allowOf(section);
   const server = await RequestServer.start(options.app, {
     ...serverOptions(section, config.data, options),
@@ -54,17 +57,18 @@ async function start(
 
 /** Their counters and their traffic are theirs: the server is null here. */
 async function startWorkers(
-  section: RequestSection,
+  config: NodeConfig,
   options: RequestPartOptions,
 ): Promise<Started<RequestServer | null>> {
   if (!options.startWorkers) {
     const text = 'request.workers: only the command starts processes of its own; leave it out here.';
     throw new SottoError('invalid_config', text);
   }
-  const workers = await options.startWorkers(section);
+  const workers = await options.startWorkers(config);
   return {
     handle: null,
     holdsKeys: true,
+    holdsApp: true,
     addresses: workers.addresses,
     close: () => workers.close(),
   };
