@@ -73,9 +73,10 @@ export interface Node extends AsyncDisposable {
   /**
    * Puts a changed config in force: only parts whose own section has changed are started anew, or changed while they run.
    *
+   * @param config default the one that is in force when its turn comes, for keys and an app that have changed.
    * @throws SottoError `invalid_config`; nothing has changed then.
    */
-  reload(config: PartialNodeConfig): Promise<ReloadReport>;
+  reload(config?: PartialNodeConfig): Promise<ReloadReport>;
   /** @returns what ends it. */
   on<Type extends NodeEvent['type']>(
     type: Type,

@@ -180,8 +180,10 @@ class SottoNode implements Node {
     throw failure;
   }
 
-  reload(config: PartialNodeConfig): Promise<ReloadReport> {
-    const done = this.#turn.then(() => this.#reload(parseConfig(config, 'The config')));
+  reload(config?: PartialNodeConfig): Promise<ReloadReport> {
+    const done = this.#turn.then(() =>
+      this.#reload(config === undefined ? this.#config : parseConfig(config, 'The config')),
+    );
     this.#turn = done.catch(() => {});
     return done;
   }

@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { KeysView, Problem } from '../../src/console/contract.ts';
 import { hybridPublicKeyText } from '../../src/keys/hybrid-key.ts';
+import { Identity } from '../../src/keys/identity.ts';
 import { RequestClient } from '../../src/request/index.ts';
 import { RunningServer, sotto } from '../support/command.ts';
+import { Browser } from '../support/console.ts';
 import { freePort } from '../support/doors.ts';
 import { until } from '../support/lookup.ts';
 
@@ -212,6 +215,28 @@ describe('up', () => {
     assert.match(name ?? '', /(^|\/)sotto$/);
     assert.match((await sotto(args)).stdout, /cellar/);
     await rm(fresh, { recursive: true });
+  });
+
+  test('changes a sealed key from the console, by the passphrase that it was given', async () => {
+    const env = { SOTTO_PASSPHRASE: 'open sesame' };
+    const data = join(folder, 'sealed');
+    await Identity.generate().save(join(data, 'identity.key'), { passphrase: env.SOTTO_PASSPHRASE });
+    const file = join(folder, 'sealed.json');
+    const config = { ...QUIET, data, request: false, console: { listen: 'http://127.0.0.1:0' } };
+    await writeFile(file, JSON.stringify(config));
+    await using server = await RunningServer.start(['up', '--config', file], { env });
+    const browser = new Browser(server.addresses[0] ?? '');
+    await browser.enter(server.link ?? '');
+    const rotate = { method: 'POST', body: { overlapDays: 1 } } as const;
+    assert.equal((await browser.ask('/api/keys/rotate', rotate)).status, 204);
+    const { keys } = (await browser.ask('/api/keys')).json as KeysView;
+    assert.deepEqual(
+      [keys[0]?.publicKey === server.publicKey, keys[1]?.publicKey],
+      [false, server.publicKey],
+    );
+    await Identity.generate().save(join(data, 'identity.key'), { passphrase: 'other', overwrite: true });
+    const { status, json } = await browser.ask('/api/keys/rotate', rotate);
+    assert.deepEqual([status, /use: sotto keys rotate/.test((json as Problem).text)], [409, true]);
   });
 
   test('says which field of the config is wrong', async () => {

@@ -173,6 +173,13 @@ describe('a changed config', () => {
     assert.equal(await client.request('/echo', 'b'), 'b');
   });
 
+  test('is not undone by keys that are changed meanwhile', async () => {
+    const first = config({ ...{ lookup: false, broadcaster: false }, sessions: false, peers: false });
+    await using node = await serve(app, first, { identity });
+    await Promise.all([node.reload({ ...first, access: { '/echo': [] } }), node.reload()]);
+    assert.deepEqual(node.config.access, { '/echo': [] });
+  });
+
   test('and a changed app start other processes anew, as they cannot be told', async () => {
     const request = { listen: ['tcp://127.0.0.1:0'], workers: 2 };
     const first = config({

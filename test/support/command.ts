@@ -48,6 +48,8 @@ export class RunningServer implements AsyncDisposable {
   readonly addresses: readonly string[];
   readonly publicKey: string;
   readonly call: string;
+  /** To the console of `up`; null for none. */
+  readonly link: string | null;
   /** Of `up`. */
   readonly parts: readonly PartStatus[];
   readonly child: Child;
@@ -71,6 +73,7 @@ export class RunningServer implements AsyncDisposable {
     this.addresses = said.addresses;
     this.publicKey = said.publicKey;
     this.call = said.call;
+    this.link = said.link ?? null;
     this.parts = said.parts ?? [];
     child.stderr.on('data', (chunk: Buffer) => {
       this.stderr += chunk;

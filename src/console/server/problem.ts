@@ -23,6 +23,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   key_file_exists: 409,
   low_order_point: 400,
   not_allowed: 403,
+  passphrase_required: 409,
   peer_ambiguous: 409,
   peer_unknown: 404,
   refused: 502,
@@ -32,6 +33,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   too_many_requests: 429,
   unavailable: 503,
   unreachable: 502,
+  wrong_passphrase: 409,
 };
 
 export function problem(status: number, code: string, text: string): Response {

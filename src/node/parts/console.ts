@@ -3,6 +3,7 @@
 import { type InboundMessage, OK, type Reply } from '../../app/message.ts';
 import type { Console } from '../../console/console.ts';
 import type { KeyRing } from '../../console/options.ts';
+import { codeOf, SottoError } from '../../errors.ts';
 import { rotateIdentity } from '../../keys/rotation.ts';
 import { Chat } from '../chat.ts';
 import type { NodeConfig } from '../config.ts';
@@ -65,8 +66,18 @@ function keyRing({ node, keys, passphrase }: ConsolePartOptions): KeyRing {
       return [{ publicKey: current.publicKey, until: null }, ...before];
     },
     async rotate(overlap) {
-      await rotateIdentity(node.config.identity, { overlap, ...(passphrase === null ? {} : { passphrase }) });
-      await node.reload(node.config); // which takes the keys anew
+      const sealed = passphrase === null ? {} : { passphrase };
+      await rotateIdentity(node.config.identity, { overlap, ...sealed }).catch(sayHowElse);
+      await node.reload(); // which takes the keys anew
     },
   };
+}
+
+/** A file that was sealed since, or by whoever gave the node its key. */
+function sayHowElse(cause: unknown): never {
+  const code = codeOf(cause);
+  if (code !== 'passphrase_required' && code !== 'wrong_passphrase') throw cause;
+  const text =
+    'The key file is sealed under a passphrase that this node does not have; use: sotto keys rotate.';
+  throw new SottoError(code, text, { cause });
 }
