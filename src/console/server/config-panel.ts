@@ -16,10 +16,14 @@ const OWNER_ONLY = 0o600;
 const NOTHING = '{}\n';
 
 export const configPanel: Panel = (app, { node, options: { configFile }, hub }) => {
+  /** Changes take their turns: the last that is in force is the last that is written. */
+  let turn: Promise<unknown> = Promise.resolve();
   app.get('/api/config', async (c) => c.json(await configView(configFile)));
   app.put('/api/config', async (c) => {
     const { text } = await bodyOf(c, Changed);
-    const report: ReloadView = await change(node, configFile, text);
+    const changed = turn.then(() => change(node, configFile, text));
+    turn = changed.catch(() => {});
+    const report: ReloadView = await changed;
     hub.changed('config', 'node', 'limits', 'bridges');
     return c.json(report);
   });
@@ -31,7 +35,8 @@ async function configView(file: string): Promise<ConfigView> {
 
 /**
  * First the text lies on the disk, under another name; then it is in force; then it has the name. So nothing is in force
- * that could not be written, and nothing has the name that could not be in force.
+ * that could not be written, and nothing has the name that the node refused. A part that could not follow runs on as it
+ * was, and is in the report: the text is written all the same, as the others follow it.
  *
  * @throws SottoError `invalid_config`, `file_unwritable`; nothing has changed then.
  */
