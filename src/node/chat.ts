@@ -5,9 +5,9 @@ import { cutText } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { PeerNode } from '../peers/node.ts';
 import { FIRST_ROOM, MESSAGE_ROUTE, roomName, roomRoute, said } from './chat-routes.ts';
-import { cleanLine } from './clean-text.ts';
+import { cleanLine, cleanLines } from './clean-text.ts';
 import { type PeerSender, type Seal, senderOf } from './peer-sender.ts';
-import { nameOf } from './peer-text.ts';
+import { type Mark, nameOf } from './peer-text.ts';
 
 /** One thing that was said. */
 export interface ChatLine {
@@ -23,6 +23,9 @@ export interface ChatLine {
   readonly from: string;
   readonly isOwn: boolean;
   readonly seal: Seal;
+  /** How far the sender was to be believed as it came; null where nothing is proved, and for what was said here. */
+  readonly mark: Mark | null;
+  /** Without what would turn other text around. */
   readonly text: string;
 }
 
@@ -71,8 +74,8 @@ export class Chat {
     if (!isToOne && !isChat(route)) return false;
     const { name, text } = said(bodyOf(message));
     const sender = senderOf({ sender: proven, remote, isSealed }, this.#peers());
-    const { seal, id } = sender;
-    if (id !== null) this.#write({ room: null, peer: id, from: nameOf(sender), seal, text });
+    const { seal, id, mark } = sender;
+    if (id !== null) this.#write({ room: null, peer: id, from: nameOf(sender), seal, mark, text });
     else if (isToOne) {
       const from = unproven(sender, name);
       this.#write({ room: null, peer: from, from, seal, text });
@@ -146,10 +149,12 @@ export class Chat {
     return true;
   }
 
-  #write(line: Omit<ChatLine, 'id' | 'at' | 'isOwn'> & { readonly isOwn?: boolean }): void {
+  #write(
+    line: Omit<ChatLine, 'id' | 'at' | 'isOwn' | 'mark'> & Partial<Pick<ChatLine, 'isOwn' | 'mark'>>,
+  ): void {
     this.#count += 1;
-    const text = cutText(line.text, MAX_TEXT);
-    const written: ChatLine = { isOwn: false, ...line, text, id: this.#count, at: Date.now() };
+    const text = cleanLines(cutText(line.text, MAX_TEXT));
+    const written: ChatLine = { isOwn: false, mark: null, ...line, text, id: this.#count, at: Date.now() };
     this.#lines = [...this.#lines.slice(1 - KEPT), written];
     for (const listener of this.#listeners) listener(written);
   }

@@ -361,6 +361,7 @@ describe('peers', () => {
     ada.broadcast('/chat/attic', { user: 'ada', text: 'coming\u202e' });
     const { line } = await events.until('chat', ({ line: { room } }) => room === 'attic');
     assert.deepEqual([line.from, line.seal, line.isOwn, line.peer], ['~ada', 'plain', false, null]);
+    assert.deepEqual([line.text, line.mark], ['coming', null]);
     const host = await peerOf(ada, node.publicKey.fingerprint);
     await ada.tell(host, '/chat-message', 'between us');
     const { line: secret } = await events.until('chat', ({ line: { seal } }) => seal === 'sealed');
@@ -368,14 +369,18 @@ describe('peers', () => {
       [secret.room, secret.peer, secret.text],
       [null, ada.publicKey.fingerprint, 'between us'],
     );
+    assert.match(secret.mark ?? '', /^(claimed|verified)$/);
     await until(async () => (await seen())?.isVerified === true);
+    await done(`/api/peers/${ada.publicKey.fingerprint}/trust`);
+    await ada.tell(host, '/chat-message', 'once more');
+    await events.until('chat', ({ line: { mark } }) => mark === 'trusted');
     await done('/api/chat', { peer: ada.publicKey.fingerprint, text: 'yes' });
     assert.ok(heard.some(({ route, body }) => route === '/chat-message' && body === 'yes'));
     const { rooms, lines } = await get<C.ChatView>('/api/chat');
     assert.deepEqual(rooms, ['lobby', 'kitchen', 'attic']);
     assert.deepEqual(
       lines.map(({ isOwn }) => isOwn),
-      [true, false, false, true],
+      [true, false, false, false, true],
     );
     events.stream.destroy();
   });
@@ -521,7 +526,7 @@ test('the config: checked, put in force, written; what is wrong changes nothing'
     [200, 200],
   );
   const kept = JSON.parse(readFileSync(configFile, 'utf8')) as PartialNodeConfig;
-  assert.deepEqual(kept.access ?? {}, running.node.config.access);
+  assert.deepEqual(kept.access ?? {}, node.config.access);
   events.stream.destroy();
 });
 

@@ -13,7 +13,17 @@ function record(id: number): TrafficRecord {
 }
 
 function line(id: number): ChatLine {
-  return { id, at: id, room: 'lobby', peer: null, from: '~x', isOwn: false, seal: 'plain', text: 'hey' };
+  return {
+    id,
+    at: id,
+    room: 'lobby',
+    peer: null,
+    from: '~x',
+    isOwn: false,
+    seal: 'plain',
+    mark: null,
+    text: 'hey',
+  };
 }
 
 /** A page that reads when it is told to. */

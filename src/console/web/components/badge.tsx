@@ -1,7 +1,7 @@
 /** Marks that mean the same wherever they stand. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import type { PartState, TrafficRecord } from '../../contract.ts';
+import type { ChatLine, PartState, TrafficRecord } from '../../contract.ts';
 import { statusText } from '../format.ts';
 import { Icon } from './icon.tsx';
 
@@ -31,6 +31,33 @@ export function Seal({ kind }: { readonly kind: SealKind }): JSX.Element {
     <span class={`badge seal ${tone}`} title={meaning}>
       <Icon name={kind} />
       {kind}
+    </span>
+  );
+}
+
+const MARKS = {
+  trusted: { tone: 'good', text: 'trusted', meaning: 'You have compared the words of its key.' },
+  verified: {
+    tone: 'accent',
+    text: 'key proved',
+    meaning: 'It has proved its key; its name is what it says.',
+  },
+  claimed: { tone: 'quiet', text: 'only claimed', meaning: 'Its name is what it says, and nothing more.' },
+  'NEW KEY': {
+    tone: 'bad',
+    text: 'NEW KEY',
+    meaning: 'Another key was known by this name: compare the words.',
+  },
+  blocked: { tone: 'bad', text: 'blocked', meaning: 'You have blocked it.' },
+  plain: { tone: 'warn', text: 'no key', meaning: 'It proves nothing.' },
+} as const;
+
+/** How far a name is to be believed. */
+export function MarkBadge({ mark }: { readonly mark: NonNullable<ChatLine['mark']> }): JSX.Element {
+  const { tone, text, meaning } = MARKS[mark];
+  return (
+    <span class={`badge ${tone}`} title={meaning}>
+      {text}
     </span>
   );
 }

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ChatLine, ChatView, PeerView } from '../../contract.ts';
 import { type ChatTarget, fetchChat, fetchPeers, joinRoom, say } from '../api.ts';
-import { Seal } from '../components/badge.tsx';
+import { MarkBadge, Seal } from '../components/badge.tsx';
 import { Empty, Loaded } from '../components/empty.tsx';
 import { Form, TextField } from '../components/field.tsx';
 import { Icon } from '../components/icon.tsx';
@@ -166,12 +166,13 @@ function Lines({ lines }: { readonly lines: readonly ChatLine[] }): JSX.Element 
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what was said is scrolled by keys
     <div class="lines" role="log" aria-label="What was said" tabIndex={0} ref={list}>
-      {lines.map(({ id, at, from, isOwn, seal, text }) => (
+      {lines.map(({ id, at, from, isOwn, seal, mark, text }) => (
         <div key={id} class={isOwn ? 'line own' : 'line'}>
           <p class="line-head">
             <strong>{isOwn ? 'you' : from}</strong>
             <time>{time(at)}</time>
             <Seal kind={seal} />
+            {mark !== null && <MarkBadge mark={mark} />}
           </p>
           <p class="line-text">{text}</p>
         </div>
