@@ -2,10 +2,11 @@
 
 import { appendFileSync } from 'node:fs';
 import { stopRequested } from '../../src/node/stop.ts';
-import { assignedAddresses, reportListening } from '../../src/node/workers.ts';
+import { assignment, reportListening } from '../../src/node/workers.ts';
 
 const [file = ''] = process.argv.slice(2);
-if (!assignedAddresses().includes('first')) process.exit(1);
+const { listen } = (await assignment()) as { readonly listen: readonly string[] };
+if (!listen.includes('first')) process.exit(1);
 const stop = stopRequested();
 appendFileSync(file, `${process.pid}\n`);
 process.on('SIGHUP', () => setImmediate(() => appendFileSync(file, 'still here\n')));
