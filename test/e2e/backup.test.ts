@@ -147,7 +147,14 @@ describe('a backup', () => {
   test('sealed opens by its passphrase alone, and shows where it was altered or cut', async () => {
     (await aNode('sealed')).close();
     const file = 's.tar.gz';
-    const plain = createReadStream(await save('plain.tar.gz'), { highWaterMark: 512 });
+    const unsealed = await save('plain.tar.gz');
+    await refuses(verifyBackup(unsealed, PASSPHRASE), 'file_invalid', /is not sealed, though a passphrase/);
+    await refuses(
+      putBack(unsealed, { passphrase: PASSPHRASE, force: true }),
+      'file_invalid',
+      /is not sealed/,
+    );
+    const plain = createReadStream(unsealed, { highWaterMark: 512 });
     const quick = { N: 2, r: 8, p: 1 };
     await pipeline(plain, (archive) => seal(archive, PASSPHRASE, quick), createWriteStream(file));
     const bytes = await readFile(file);

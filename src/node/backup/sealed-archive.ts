@@ -46,7 +46,7 @@ export async function* seal(
 }
 
 /**
- * For a pipeline: a file in, the archive out, which it may be itself where it was not sealed.
+ * For a pipeline: a file in, the archive out, which is the file itself where that is not sealed and no passphrase is given.
  *
  * @throws SottoError `passphrase_required`, `wrong_passphrase`, `file_invalid`.
  */
@@ -54,6 +54,8 @@ export async function* open(file: AsyncIterable<Bytes>, passphrase: string | nul
   const reader = new StreamReader(file);
   const start = await orInvalid(reader.bytes(MAGIC.length));
   if (!start.every((byte, index) => byte === MAGIC[index])) {
+    // Whoever expects a seal is not to be given what anybody could have made.
+    if (passphrase !== null) throw invalid('it is not sealed, though a passphrase was given for it');
     yield start;
     yield* reader.rest();
     return;
