@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { SILENT } from '../../src/app/message.ts';
 import {
   createApp,
   Identity,
@@ -14,9 +15,10 @@ import {
   StatusError,
   serve,
 } from '../../src/index.ts';
-import type { BridgeStatus } from '../../src/node/bridges/bridge.ts';
+import { Bridge, type BridgeStatus } from '../../src/node/bridges/bridge.ts';
 import { LoopGuard } from '../../src/node/bridges/loop-guard.ts';
 import { named, starOf, starOfTopic } from '../../src/node/bridges/naming.ts';
+import { type WebhookPath, WebhookSource } from '../../src/node/bridges/webhook-source.ts';
 import { PeerNode } from '../../src/peers/index.ts';
 import { Subscriber } from '../../src/pubsub/index.ts';
 import { RequestServer } from '../../src/request/index.ts';
@@ -235,6 +237,53 @@ describe('from a webhook', () => {
     assert.equal((await fetch(`${url}/other`, { method: 'POST' })).status, 404);
     assert.equal(await post({}, 'x'.repeat(1024 * 1024 + 1)), 413);
     assert.equal(pushed.entries.length, 2);
+  });
+
+  test('a post is carried once at each path, and what is refused for good is not asked for again', async () => {
+    const secret = randomBytes(24).toString('hex');
+    const asked: string[] = [];
+    const answers = Promise.withResolvers<void>();
+    const pathTo = (name: string, deliver: () => Promise<unknown>): [string, WebhookPath] => {
+      const config = { name, from: { webhook: `/${name}`, listen: '', secretFile: '' }, to: { topic: name } };
+      const target = {
+        async deliver() {
+          asked.push(name);
+          return deliver();
+        },
+        close: async () => {},
+      };
+      const options = { config, target, guard: new LoopGuard(), log: SILENT };
+      return [
+        `/${name}`,
+        { bridge: new Bridge({ ...options, signal: new AbortController().signal }), secret },
+      ];
+    };
+    const fails = (status: number) => () => Promise.reject(new StatusError(status, 'No.'));
+    const source = await WebhookSource.start(
+      'http://127.0.0.1:0',
+      new Map([
+        pathTo('slow', () => answers.promise),
+        pathTo('away', () => Promise.reject(new Error('away'))),
+        pathTo('refuses', fails(422)),
+        pathTo('busy', fails(429)),
+      ]),
+    );
+    await using _closing = { [Symbol.asyncDispose]: () => source.close() };
+    const post = async (path: string, id: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${secret}`, 'webhook-id': id };
+      return (await fetch(`${source.address}/${path}`, { method: 'POST', body: 'x', headers })).status;
+    };
+    const atOnce = Array.from({ length: 5 }, () => post('slow', 'one'));
+    await until(() => asked.length > 0);
+    assert.equal(await post('away', 'one'), 503, 'carried at another path only');
+    assert.equal(await post('away', 'one'), 503, 'and again, since it was not carried');
+    answers.resolve();
+    assert.deepEqual(await Promise.all(atOnce), [204, 204, 204, 204, 204]);
+    assert.deepEqual(asked, ['slow', 'away', 'away']);
+    const long = 'i'.repeat(300);
+    assert.deepEqual([await post('slow', `${long}1`), await post('slow', `${long}2`)], [204, 204]);
+    assert.equal(asked.filter((name) => name === 'slow').length, 3, 'ids that begin alike are two');
+    assert.deepEqual([await post('refuses', 'x'), await post('busy', 'x')], [422, 503]);
   });
 
   test('a secret that others can read, or that is short, keeps the bridges down and nothing else', async () => {

@@ -7,9 +7,9 @@
 
 import { primitives } from '#crypto';
 import { sockets } from '#sockets';
-import { type InboundMessage, OK } from '../../app/message.ts';
+import { type InboundMessage, OK, type Reply } from '../../app/message.ts';
 import { decodeBase64 } from '../../bytes/base64.ts';
-import { type Bytes, concatAll, EMPTY } from '../../bytes/bytes.ts';
+import { type Bytes, concatAll, EMPTY, mapKey } from '../../bytes/bytes.ts';
 import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
@@ -27,6 +27,11 @@ const MOST_IDS = 10_000;
 /** Of one host, a second, before anything is verified. */
 const RATE = 100;
 const MIN_SECRET = 16;
+const CARRIED = 204;
+/** Tells a service to post again. */
+const AGAIN = 503;
+/** Of the other end, that may be over in a while: it was too slow, too early, or too busy. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
 const LIMITS = {
   maxConnections: 256,
   maxConnectionsPerHost: 64,
@@ -43,7 +48,8 @@ export interface WebhookPath {
 /** The posts of one address. */
 export class WebhookSource {
   readonly #paths: ReadonlyMap<string, WebhookPath>;
-  readonly #ids = new Set<string>();
+  /** How posts were answered that were carried, or are on their way. */
+  readonly #posts = new Map<string, Promise<number>>();
   readonly #rate = new RateLimiter(RATE, 2 * RATE);
   readonly #now: () => number;
   #socket: BoundSocket | null = null;
@@ -93,26 +99,35 @@ export class WebhookSource {
     if (!this.#rate.take(request.remote.host)) return answer(429, { 'retry-after': '1' });
     const body = await bodyOf(request);
     if (body === null) return answer(413);
-    const verdict = this.#verdict(request, body, found.secret);
-    if (verdict !== 'new') return answer(verdict === 'known' ? 204 : 401);
-    const { status } = await found.bridge.carry(messageOf(request, body));
-    if (status === OK) this.#remember(idOf(request));
-    return answer(status === OK ? 204 : 503, status === OK ? {} : { 'retry-after': '10' });
+    if (!isSigned(request, body, found.secret, this.#now()) && !isBearer(request, found.secret)) {
+      return answer(401);
+    }
+    const status = await this.#once(keyOfPost(request), async () =>
+      statusFor(await found.bridge.carry(messageOf(request, body))),
+    );
+    return answer(status, status === AGAIN ? { 'retry-after': '10' } : {});
   }
 
-  #verdict(request: HttpRequest, body: Bytes, secret: string): 'new' | 'known' | 'refused' {
-    if (!isSigned(request, body, secret, this.#now()) && !isBearer(request, secret)) return 'refused';
-    const id = idOf(request);
-    return id !== null && this.#ids.has(id) ? 'known' : 'new';
+  /** The same post is answered as before, or with what is on its way; what was not carried may come again. */
+  #once(key: string | null, carry: () => Promise<number>): Promise<number> {
+    if (key === null) return carry();
+    const known = this.#posts.get(key);
+    if (known) return known;
+    const carried = carry().then((status) => {
+      if (status !== CARRIED) this.#posts.delete(key);
+      return status;
+    });
+    this.#posts.set(key, carried);
+    const [oldest] = this.#posts.keys();
+    if (this.#posts.size > MOST_IDS && oldest !== undefined) this.#posts.delete(oldest);
+    return carried;
   }
+}
 
-  /** Only once it was carried: a service posts again what was not. */
-  #remember(id: string | null): void {
-    if (id === null) return;
-    this.#ids.add(id);
-    const [oldest] = this.#ids;
-    if (this.#ids.size > MOST_IDS && oldest !== undefined) this.#ids.delete(oldest);
-  }
+/** What the other end refuses for good is refused here, so that the service does not post it for ever. */
+function statusFor({ status }: Reply): number {
+  if (status === OK) return CARRIED;
+  return status >= 400 && status < 500 && !PASSING.has(status) ? status : AGAIN;
 }
 
 function messageOf(request: HttpRequest, bytes: Bytes): InboundMessage {
@@ -175,8 +190,10 @@ function assertSecret(secret: string, path: string): void {
   );
 }
 
-function idOf(request: HttpRequest): string | null {
-  return request.header('webhook-id')?.slice(0, 200) ?? null;
+/** Each path has ids of its own. */
+function keyOfPost(request: HttpRequest): string | null {
+  const id = request.header('webhook-id');
+  return id ? `${request.path} ${mapKey(primitives.sha256(encodeUtf8(id)))}` : null;
 }
 
 /** Null where it is too long. */
