@@ -18,9 +18,11 @@ import {
 import { Bridge, type BridgeStatus } from '../../src/node/bridges/bridge.ts';
 import { LoopGuard } from '../../src/node/bridges/loop-guard.ts';
 import { named, starOf, starOfTopic } from '../../src/node/bridges/naming.ts';
+import { type Carried, openTarget } from '../../src/node/bridges/targets.ts';
 import { type WebhookPath, WebhookSource } from '../../src/node/bridges/webhook-source.ts';
+import type { RunningBroadcaster } from '../../src/node/node.ts';
 import { PeerNode } from '../../src/peers/index.ts';
-import { Subscriber } from '../../src/pubsub/index.ts';
+import { Broadcaster, SqliteSubscriptionStore, Subscriber, tokenAuth } from '../../src/pubsub/index.ts';
 import { RequestServer } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
 import { addressOf, randomUdpPort } from '../support/doors.ts';
@@ -190,6 +192,56 @@ describe('to a remote request server', () => {
     await assert.rejects(ask('/weather/bergen', ''), { status: 502 });
     assert.match(bridgeOf(node).lastProblem, /tcp:/);
     assert.equal(bridgeOf(node).failed, 2);
+  });
+});
+
+describe('a target that changes while the node runs', () => {
+  /** All of a node that targets look at. */
+  const posing = (changes: {
+    identity?: Identity;
+    running?: { broadcaster: RunningBroadcaster | null };
+  }): Node => changes as unknown as Node;
+  const carried: Carried = {
+    message: {
+      ...{ route: '/x', body: 'x', representation: 't', remote: '' },
+      ...{ protocol: 'local', transport: 'http', proof: 'token' },
+    },
+    star: '',
+  };
+
+  test('is asked with the key that the node has now', async () => {
+    const app = createApp().on('/who', (ctx) => ctx.sender?.toString());
+    const identity = Identity.generate();
+    await using server = await RequestServer.start(app, { identity, listen: ['tcp://127.0.0.1:0'] });
+    const [request = ''] = server.addresses;
+    const serverKey = server.publicKey.toString();
+    const node = { identity: Identity.generate() };
+    const target = openTarget(
+      { request, serverKey, route: '/who', as: 'node' },
+      posing(node),
+      new LoopGuard(),
+    );
+    await using _closing = { [Symbol.asyncDispose]: () => target.close() };
+    for (const key of [node.identity, Identity.generate()]) {
+      node.identity = key;
+      assert.equal(await target.deliver(carried), key.publicKey.toString());
+    }
+  });
+
+  test('is told topics with the secrets that its broadcaster has now', async () => {
+    const secrets = ['the first secret there', 'the secret after that'];
+    const auths = secrets.map((token) => tokenAuth({ toBroadcaster: token, toSubscriber: token }));
+    let listen = 'http://127.0.0.1:0';
+    const running: { broadcaster: RunningBroadcaster | null } = { broadcaster: null };
+    const target = openTarget({ topic: 'x' }, posing({ running }), new LoopGuard());
+    await using _closing = { [Symbol.asyncDispose]: () => target.close() };
+    for (const auth of auths) {
+      const store = new SqliteSubscriptionStore(join(folder, 'shared.db'));
+      await using server = await Broadcaster.start({ listen, store, auth, drainTime: 1 });
+      listen = server.address;
+      running.broadcaster = { server, store, deliveries: null, auth };
+      await target.deliver(carried);
+    }
   });
 });
 

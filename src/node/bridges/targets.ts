@@ -4,10 +4,12 @@ import type { InboundMessage } from '../../app/message.ts';
 import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
 import { encodeUtf8 } from '../../bytes/text.ts';
 import { SottoError, StatusError } from '../../errors.ts';
+import type { Identity } from '../../keys/identity.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../request/client.ts';
-import type { Node } from '../node.ts';
+import type { Node, RunningBroadcaster } from '../node.ts';
 import type { BridgeTarget } from './config.ts';
+import { Kept } from './kept.ts';
 import { fingerprintOf, type LoopGuard } from './loop-guard.ts';
 import { named } from './naming.ts';
 
@@ -46,7 +48,10 @@ class TopicTarget implements Target {
   readonly #topic: string;
   readonly #node: Node;
   readonly #guard: LoopGuard;
-  #publisher: { readonly address: string; readonly subscriber: Subscriber } | null = null;
+  /** The broadcaster may have been started anew since, elsewhere or with other secrets. */
+  readonly #publisher = new Kept(({ server, auth }: RunningBroadcaster) =>
+    Subscriber.connect({ broadcasters: server.address, auth }),
+  );
 
   constructor(topic: string, node: Node, guard: LoopGuard) {
     this.#topic = topic;
@@ -55,27 +60,17 @@ class TopicTarget implements Target {
   }
 
   async deliver({ message, star }: Carried): Promise<unknown> {
-    const subscriber = await this.#publisherNow();
+    const running = this.#node.running.broadcaster;
+    if (!running) throw notThere('broadcaster');
+    const subscriber = await this.#publisher.connectionTo(running);
     const topic = named(this.#topic, star);
     this.#guard.sends('topic', `/${topic}`, fingerprintOf(message));
     await subscriber.notify(topic, bytesOf(message));
     return undefined;
   }
 
-  async close(): Promise<void> {
-    await this.#publisher?.subscriber.close();
-  }
-
-  /** The broadcaster may have moved since. */
-  async #publisherNow(): Promise<Subscriber> {
-    const running = this.#node.running.broadcaster;
-    if (!running) throw notThere('broadcaster');
-    const { address } = running.server;
-    if (this.#publisher?.address === address) return this.#publisher.subscriber;
-    await this.close();
-    const subscriber = await Subscriber.connect({ broadcasters: address, auth: running.auth });
-    this.#publisher = { address, subscriber };
-    return subscriber;
+  close(): Promise<void> {
+    return this.#publisher.close();
   }
 }
 
@@ -116,23 +111,26 @@ function sessionsTarget(
 class RequestTarget implements Target {
   readonly #target: Extract<BridgeTarget, { readonly request: string }>;
   readonly #node: Node;
-  #client: Promise<RequestClient> | null = null;
+  /** Null asks anonymously; the node's own may follow one another while it runs. */
+  readonly #client: Kept<Identity | null, RequestClient>;
 
   constructor(target: Extract<BridgeTarget, { readonly request: string }>, node: Node) {
+    const { request, serverKey } = target;
     this.#target = target;
     this.#node = node;
+    this.#client = new Kept((identity) =>
+      RequestClient.connect(request, { serverKey, timeout: TIMEOUT, ...(identity ? { identity } : {}) }),
+    );
   }
 
   async deliver({ message, star }: Carried): Promise<unknown> {
-    const { request, serverKey, route, as } = this.#target;
-    const identity = as === 'node' ? { identity: this.#node.identity } : {};
-    this.#client ??= RequestClient.connect(request, { serverKey, timeout: TIMEOUT, ...identity });
-    const client = await this.#client;
+    const { route, as } = this.#target;
+    const client = await this.#client.connectionTo(as === 'node' ? this.#node.identity : null);
     return client.request(route === undefined ? message.route : named(route, star), message.body);
   }
 
-  async close(): Promise<void> {
-    await (await this.#client)?.close();
+  close(): Promise<void> {
+    return this.#client.close();
   }
 }
 
