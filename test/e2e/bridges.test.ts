@@ -16,13 +16,21 @@ import {
   serve,
 } from '../../src/index.ts';
 import { Bridge, type BridgeStatus } from '../../src/node/bridges/bridge.ts';
+import type { BridgeSource } from '../../src/node/bridges/config.ts';
 import { LoopGuard } from '../../src/node/bridges/loop-guard.ts';
 import { named, starOf, starOfTopic } from '../../src/node/bridges/naming.ts';
-import { type Carried, openTarget } from '../../src/node/bridges/targets.ts';
+import { type Carried, openTarget, type Target } from '../../src/node/bridges/targets.ts';
+import { TopicSource } from '../../src/node/bridges/topic-source.ts';
 import { type WebhookPath, WebhookSource } from '../../src/node/bridges/webhook-source.ts';
 import type { RunningBroadcaster } from '../../src/node/node.ts';
 import { PeerNode } from '../../src/peers/index.ts';
-import { Broadcaster, SqliteSubscriptionStore, Subscriber, tokenAuth } from '../../src/pubsub/index.ts';
+import {
+  Broadcaster,
+  noneAuth,
+  SqliteSubscriptionStore,
+  Subscriber,
+  tokenAuth,
+} from '../../src/pubsub/index.ts';
 import { RequestServer } from '../../src/request/index.ts';
 import { SessionClient } from '../../src/session/index.ts';
 import { addressOf, randomUdpPort } from '../support/doors.ts';
@@ -86,6 +94,24 @@ async function listener(node: Node): Promise<{ subscriber: Subscriber; heard: Jo
   const app = createApp().on('/*', (ctx) => heard.add({ name: ctx.route.slice(1), body: ctx.body }));
   void subscription.attach(app);
   return { subscriber, heard };
+}
+
+/** A bridge alone, to whatever. */
+function bridgeFrom(from: BridgeSource, deliver: Target['deliver']): Bridge {
+  const signal = new AbortController().signal;
+  const target = { deliver, close: async () => {} };
+  const config = { name: 'alone', from, to: { sessions: '/x' } };
+  return new Bridge({ config, target, guard: new LoopGuard(), log: SILENT, signal });
+}
+
+interface Posing {
+  readonly identity?: Identity;
+  readonly running?: { broadcaster: RunningBroadcaster | null };
+}
+
+/** All of a node that bridges look at. */
+function posing(node: Posing): Node {
+  return Object.assign(node, { log: SILENT, on: () => () => {} }) as unknown as Node;
 }
 
 const bridgeOf = (node: Node, at = 0): BridgeStatus => node.running.bridges?.status[at] as BridgeStatus;
@@ -195,12 +221,38 @@ describe('to a remote request server', () => {
   });
 });
 
+describe('a source of topics', () => {
+  test('subscribes for all its bridges or for none, tries again, and carries once then', async () => {
+    const store = new SqliteSubscriptionStore(join(folder, 'halves.db'));
+    const auth = noneAuth();
+    await using server = await Broadcaster.start({ listen: 'http://127.0.0.1:0', store, auth, drainTime: 1 });
+    const heard = new Journal<string>();
+    const hear: Target['deliver'] = async ({ message }) => heard.add(message.route);
+    let failures = 1;
+    const second = {
+      get topic() {
+        if (failures-- > 0) throw new Error('No subscription yet.');
+        return 'b/*';
+      },
+    };
+    const bridges = [bridgeFrom({ topic: 'a/*' }, hear), bridgeFrom(second, hear)];
+    const running = { broadcaster: { server, store, deliveries: null, auth } };
+    const source = await TopicSource.start(bridges, posing({ running }));
+    await using _closing = { [Symbol.asyncDispose]: () => source.close() };
+    assert.equal(bridges[0]?.status.lastProblem, 'No subscription yet.');
+    await using publisher = await Subscriber.connect({ broadcasters: server.address });
+    await until(async () => (await publisher.notify('b/first', 'x')).notified > 0);
+    await publisher.notify('a/second', 'x');
+    await publisher.notify('b/last', 'x');
+    await heard.until('the last', (route) => route === '/b/last');
+    assert.deepEqual(
+      heard.entries.filter((route) => route !== '/b/first'),
+      ['/a/second', '/b/last'],
+    );
+  });
+});
+
 describe('a target that changes while the node runs', () => {
-  /** All of a node that targets look at. */
-  const posing = (changes: {
-    identity?: Identity;
-    running?: { broadcaster: RunningBroadcaster | null };
-  }): Node => changes as unknown as Node;
   const carried: Carried = {
     message: {
       ...{ route: '/x', body: 'x', representation: 't', remote: '' },
@@ -295,20 +347,13 @@ describe('from a webhook', () => {
     const secret = randomBytes(24).toString('hex');
     const asked: string[] = [];
     const answers = Promise.withResolvers<void>();
-    const pathTo = (name: string, deliver: () => Promise<unknown>): [string, WebhookPath] => {
-      const config = { name, from: { webhook: `/${name}`, listen: '', secretFile: '' }, to: { topic: name } };
-      const target = {
-        async deliver() {
-          asked.push(name);
-          return deliver();
-        },
-        close: async () => {},
+    const pathTo = (name: string, answer: () => Promise<unknown>): [string, WebhookPath] => {
+      const from = { webhook: `/${name}`, listen: '', secretFile: '' };
+      const deliver = async (): Promise<unknown> => {
+        asked.push(name);
+        return answer();
       };
-      const options = { config, target, guard: new LoopGuard(), log: SILENT };
-      return [
-        `/${name}`,
-        { bridge: new Bridge({ ...options, signal: new AbortController().signal }), secret },
-      ];
+      return [`/${name}`, { bridge: bridgeFrom(from, deliver), secret }];
     };
     const fails = (status: number) => () => Promise.reject(new StatusError(status, 'No.'));
     const source = await WebhookSource.start(
