@@ -252,7 +252,32 @@ describe('a source of topics', () => {
   });
 });
 
+describe('from a webhook to a topic', () => {
+  test('goes on from there over another bridge', async () => {
+    const secretFile = join(folder, 'chain.secret');
+    const secret = randomBytes(24).toString('hex');
+    await writeFile(secretFile, secret, { mode: 0o600 });
+    const from = { webhook: '/fire', listen: 'http://127.0.0.1:0', secretFile };
+    await using node = await nodeWith(
+      [
+        { name: 'in', from, to: { topic: 'alarms/fire' } },
+        { name: 'on', from: { topic: 'alarms/*' }, to: { topic: 'out/*' } },
+      ],
+      randomUdpPort(),
+      { peers: false },
+    );
+    const { subscriber, heard } = await listener(node);
+    await using _subscriber = subscriber;
+    const url = `${addressOf(node, 'http', 'bridges')}/fire`;
+    const headers = { authorization: `Bearer ${secret}` };
+    assert.equal((await fetch(url, { method: 'POST', body: 'help', headers })).status, 204);
+    await heard.until('what was carried on', ({ name }) => name === 'out/fire');
+    assert.equal(bridgeOf(node, 1).loops, 0);
+  });
+});
+
 describe('a target that changes while the node runs', () => {
+  const from = { webhook: '/x', listen: '', secretFile: '' };
   const carried: Carried = {
     message: {
       ...{ route: '/x', body: 'x', representation: 't', remote: '' },
@@ -269,7 +294,7 @@ describe('a target that changes while the node runs', () => {
     const serverKey = server.publicKey.toString();
     const node = { identity: Identity.generate() };
     const target = openTarget(
-      { request, serverKey, route: '/who', as: 'node' },
+      { from, to: { request, serverKey, route: '/who', as: 'node' } },
       posing(node),
       new LoopGuard(),
     );
@@ -285,7 +310,7 @@ describe('a target that changes while the node runs', () => {
     const auths = secrets.map((token) => tokenAuth({ toBroadcaster: token, toSubscriber: token }));
     let listen = 'http://127.0.0.1:0';
     const running: { broadcaster: RunningBroadcaster | null } = { broadcaster: null };
-    const target = openTarget({ topic: 'x' }, posing({ running }), new LoopGuard());
+    const target = openTarget({ from, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
     await using _closing = { [Symbol.asyncDispose]: () => target.close() };
     for (const auth of auths) {
       const store = new SqliteSubscriptionStore(join(folder, 'shared.db'));

@@ -8,9 +8,9 @@ import type { Identity } from '../../keys/identity.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../request/client.ts';
 import type { Node, RunningBroadcaster } from '../node.ts';
-import type { BridgeTarget } from './config.ts';
+import type { Bridge, BridgeTarget } from './config.ts';
 import { Kept } from './kept.ts';
-import { fingerprintOf, type LoopGuard } from './loop-guard.ts';
+import { fingerprintOf, type LoopGuard, type LoopWire } from './loop-guard.ts';
 import { named } from './naming.ts';
 
 /** A message on its way, with what the star of the source stood for. */
@@ -18,6 +18,9 @@ export interface Carried {
   readonly message: InboundMessage;
   readonly star: string;
 }
+
+/** Told before a message is put on a wire. */
+type Sends = (wire: LoopWire, name: string, message: InboundMessage) => void;
 
 export interface Target {
   /** @returns what the other end answers, where it does. @throws what keeps it from being carried. */
@@ -29,9 +32,16 @@ export interface Target {
 const TIMEOUT = 10_000;
 
 /** Nothing is connected before the first message. */
-export function openTarget(target: BridgeTarget, node: Node, guard: LoopGuard): Target {
-  if ('topic' in target) return new TopicTarget(target.topic, node, guard);
-  if ('lan' in target) return lanTarget(target.lan, node, guard);
+export function openTarget(
+  { from, to: target }: Pick<Bridge, 'from' | 'to'>,
+  node: Node,
+  guard: LoopGuard,
+): Target {
+  // What a webhook has brought goes on over other bridges: nothing carries it back to there.
+  const sends: Sends =
+    'webhook' in from ? () => {} : (wire, name, message) => guard.sends(wire, name, fingerprintOf(message));
+  if ('topic' in target) return new TopicTarget(target.topic, node, sends);
+  if ('lan' in target) return lanTarget(target.lan, node, sends);
   if ('sessions' in target) return sessionsTarget(target, node);
   return new RequestTarget(target, node);
 }
@@ -47,16 +57,16 @@ export function textOfTarget(target: BridgeTarget): string {
 class TopicTarget implements Target {
   readonly #topic: string;
   readonly #node: Node;
-  readonly #guard: LoopGuard;
+  readonly #sends: Sends;
   /** The broadcaster may have been started anew since, elsewhere or with other secrets. */
   readonly #publisher = new Kept(({ server, auth }: RunningBroadcaster) =>
     Subscriber.connect({ broadcasters: server.address, auth }),
   );
 
-  constructor(topic: string, node: Node, guard: LoopGuard) {
+  constructor(topic: string, node: Node, sends: Sends) {
     this.#topic = topic;
     this.#node = node;
-    this.#guard = guard;
+    this.#sends = sends;
   }
 
   async deliver({ message, star }: Carried): Promise<unknown> {
@@ -64,7 +74,7 @@ class TopicTarget implements Target {
     if (!running) throw notThere('broadcaster');
     const subscriber = await this.#publisher.connectionTo(running);
     const topic = named(this.#topic, star);
-    this.#guard.sends('topic', `/${topic}`, fingerprintOf(message));
+    this.#sends('topic', `/${topic}`, message);
     await subscriber.notify(topic, bytesOf(message));
     return undefined;
   }
@@ -74,7 +84,7 @@ class TopicTarget implements Target {
   }
 }
 
-function lanTarget(route: string, node: Node, guard: LoopGuard): Target {
+function lanTarget(route: string, node: Node, sends: Sends): Target {
   return {
     async deliver({ message, star }) {
       const { peers } = node.running;
@@ -83,7 +93,7 @@ function lanTarget(route: string, node: Node, guard: LoopGuard): Target {
         throw new StatusError(400, 'A broadcast on the LAN carries text and JSON, no other bytes.');
       }
       const name = named(route, star);
-      guard.sends('lan', name, fingerprintOf(message));
+      sends('lan', name, message);
       peers.broadcast(name, message.body ?? '');
       return undefined;
     },

@@ -34,7 +34,7 @@ async function start({ bridges }: NodeConfig, { node, log }: BridgesPartOptions)
   const stopping = new AbortController();
   const targets: Target[] = [];
   const built = bridges.map((config) => {
-    const target = openTarget(config.to, node, guard);
+    const target = openTarget(config, node, guard);
     targets.push(target);
     return new Bridge({ config, target, guard, log, signal: stopping.signal });
   });
