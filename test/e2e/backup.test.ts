@@ -227,8 +227,25 @@ describe('a restore', () => {
     const store = await aNode('used');
     const file = await save('a.tar.gz');
     await refuses(putBack(file, { force: true }), 'file_unwritable', /\(pid \d+\) uses \.sotto: stop it/);
+    await symlink('.sotto', 'linked');
+    await refuses(putBack(file, { data: 'linked', force: true }), 'file_unwritable', /uses linked: stop it/);
     store.close();
     await putBack(file, { force: true });
+  });
+
+  test('makes the folders on the way to a data folder that lies deep', async () => {
+    (await aNode('deep')).close();
+    const data = 'var/lib/node';
+    await Identity.generate().save(join(data, 'identity.key'));
+    await writeFile('sotto.config.json', JSON.stringify({ data }));
+    await save('deep.tar.gz');
+    await mkdir('new');
+    process.chdir('new');
+    assert.equal((await putBack('../deep.tar.gz')).data, data);
+    assert.equal(
+      await readFile(join(data, 'identity.key'), 'utf8'),
+      await readFile(join('..', data, 'identity.key'), 'utf8'),
+    );
   });
 
   test('that cannot be finished puts back what it has moved', { skip: !HAS_MODES }, async () => {

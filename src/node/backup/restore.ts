@@ -1,9 +1,9 @@
 /** Puts a backup back: all of it or nothing. */
 
-import { chmod, chown, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { messageOf, SottoError } from '../../errors.ts';
-import { flushFolder } from '../../platform/node/files.ts';
+import { flushFolder, hasCode } from '../../platform/node/files.ts';
 import { LAYOUT } from '../data-version.ts';
 import { folderHolders } from '../doctor/port-holders.ts';
 import { filesBelow } from '../files-below.ts';
@@ -34,6 +34,11 @@ export interface Restored {
   readonly elsewhere: readonly { readonly file: string; readonly belongs: string }[];
 }
 
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 interface Move {
   readonly from: string;
   readonly to: string;
@@ -57,7 +62,9 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     const moves = await movesOf(manifest, folder, data);
     await requireUnused(data);
     if (!force) await requireNothingThere(moves);
-    await giveTo(await ownerFor(data), moves);
+    const owner = await ownerFor(data);
+    await giveTo(owner, moves);
+    await makeParent(data, owner);
     const aside = await putInPlace(moves, `.before-${stampText()}`);
     return {
       ...{ data, madeBy: manifest.madeBy, madeAt: manifest.madeAt, files: manifest.files.length, aside },
@@ -103,7 +110,8 @@ async function isSame({ from, to }: Move): Promise<boolean> {
 }
 
 async function requireUnused(data: string): Promise<void> {
-  const [holder] = await folderHolders(resolve(data));
+  const real = await realpath(data).catch(() => resolve(data)); // as the system names what is open
+  const [holder] = await folderHolders(real);
   if (holder === undefined) return;
   throw new SottoError('file_unwritable', `${holder} uses ${data}: stop it, then restore.`);
 }
@@ -122,12 +130,23 @@ async function isSomething(path: string): Promise<boolean> {
 }
 
 /** Root restores for whoever has the place; others can only own it themselves. */
-async function ownerFor(data: string): Promise<{ readonly uid: number; readonly gid: number } | null> {
+async function ownerFor(data: string): Promise<Owner | null> {
   if (process.getuid?.() !== 0) return null;
-  return stat(data).catch(() => stat(dirname(resolve(data))));
+  const place = resolve(data);
+  return stat(place).catch(() => (dirname(place) === place ? null : ownerFor(dirname(place))));
 }
 
-async function giveTo(owner: { uid: number; gid: number } | null, moves: readonly Move[]): Promise<void> {
+/** The folders on the way to the data folder. */
+async function makeParent(data: string, owner: Owner | null): Promise<void> {
+  const parent = dirname(resolve(data));
+  const first = await mkdir(parent, { recursive: true, mode: 0o700 });
+  if (first === undefined || owner === null) return;
+  for (let path = parent; path !== dirname(first); path = dirname(path)) {
+    await chown(path, owner.uid, owner.gid);
+  }
+}
+
+async function giveTo(owner: Owner | null, moves: readonly Move[]): Promise<void> {
   if (owner === null || owner.uid === 0) return;
   for (const { from } of moves) {
     const { folders, files } = await filesBelow(from).catch(() => ({ folders: [], files: [] }));
@@ -157,10 +176,16 @@ async function putInPlace(moves: readonly Move[], suffix: string): Promise<strin
     return aside;
   } catch (cause) {
     for (const { from, to } of done.toReversed()) await rename(to, from);
-    throw new SottoError('file_unwritable', `Nothing was restored: ${messageOf(cause)}.`, { cause });
+    throw new SottoError('file_unwritable', `Nothing was restored: ${reasonOf(cause)}.`, { cause });
   } finally {
     for (const { from } of near) await rm(from, { recursive: true, force: true });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  const isMounted = hasCode(cause, 'EBUSY') || hasCode(cause, 'EXDEV');
+  if (!isMounted) return messageOf(cause);
+  return `${messageOf(cause)}; what is a mount point cannot be replaced, so name a folder in it by --data`;
 }
 
 /** A file to beside its place, which may be on another disk; the folder is there already. */
