@@ -305,6 +305,18 @@ describe('a target that changes while the node runs', () => {
     }
   });
 
+  test('is asked at an address that leads there, where its broadcaster listens at all', async () => {
+    const running = {
+      broadcaster: { server: { address: 'http://0.0.0.0:1' }, auth: noneAuth() } as RunningBroadcaster,
+    };
+    const target = openTarget({ from, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
+    await assert.rejects(target.deliver(carried), /http:\/\/127\.0\.0\.1:1/);
+    const bridge = bridgeFrom({ topic: 'x' }, async () => {});
+    const source = await TopicSource.start([bridge], posing({ running }));
+    await Promise.all([source.close(), target.close()]);
+    assert.match(bridge.status.lastProblem, /127\.0\.0\.1:1/);
+  });
+
   test('is told topics with the secrets that its broadcaster has now', async () => {
     const secrets = ['the first secret there', 'the secret after that'];
     const auths = secrets.map((token) => tokenAuth({ toBroadcaster: token, toSubscriber: token }));

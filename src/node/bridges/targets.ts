@@ -8,6 +8,7 @@ import type { Identity } from '../../keys/identity.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../request/client.ts';
 import type { Node, RunningBroadcaster } from '../node.ts';
+import { reachable } from '../reachable.ts';
 import type { Bridge, BridgeTarget } from './config.ts';
 import { Kept } from './kept.ts';
 import { fingerprintOf, type LoopGuard, type LoopWire } from './loop-guard.ts';
@@ -60,7 +61,7 @@ class TopicTarget implements Target {
   readonly #sends: Sends;
   /** The broadcaster may have been started anew since, elsewhere or with other secrets. */
   readonly #publisher = new Kept(({ server, auth }: RunningBroadcaster) =>
-    Subscriber.connect({ broadcasters: server.address, auth }),
+    Subscriber.connect({ broadcasters: reachable(server.address), auth }),
   );
 
   constructor(topic: string, node: Node, sends: Sends) {

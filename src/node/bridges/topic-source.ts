@@ -3,6 +3,7 @@
 import { messageOf } from '../../errors.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import type { Node, RunningBroadcaster } from '../node.ts';
+import { reachable } from '../reachable.ts';
 import type { Bridge } from './bridge.ts';
 
 /** ms; doubling. */
@@ -83,7 +84,12 @@ export class TopicSource {
   /** All bridges, or none: half of them would go on, and be there twice after the next try. */
   async #subscribe(to: RunningBroadcaster): Promise<void> {
     const subscriber = await Subscriber.connect({
-      ...{ broadcasters: to.server.address, transport: 'websocket', auth: to.auth, log: this.#node.log },
+      ...{
+        broadcasters: reachable(to.server.address),
+        transport: 'websocket',
+        auth: to.auth,
+        log: this.#node.log,
+      },
     });
     this.#open = { to, subscriber };
     try {

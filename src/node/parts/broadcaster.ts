@@ -9,6 +9,7 @@ import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import type { NodeConfig } from '../config.ts';
 import { DEMO_TOPICS } from '../demo.ts';
 import type { RunningBroadcaster } from '../node.ts';
+import { reachable } from '../reachable.ts';
 import type { BroadcasterSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import { type PartContext, said } from './context.ts';
@@ -37,7 +38,7 @@ async function start(config: NodeConfig, context: PartContext): Promise<Started<
     ...(deliveries ? { deliveryLog: deliveries } : {}),
   });
   const own: SubscriptionOptions = {
-    address: server.address,
+    address: reachable(server.address),
     auth: section.subscriberAuth === undefined ? auth : await authOf(section.subscriberAuth),
     handle: section.handle ?? (config.app === undefined ? DEMO_TOPICS : []),
   };
