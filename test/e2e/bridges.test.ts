@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { SILENT } from '../../src/app/message.ts';
+import { type Logger, SILENT } from '../../src/app/message.ts';
 import {
   createApp,
   Identity,
@@ -97,12 +97,21 @@ async function listener(node: Node): Promise<{ subscriber: Subscriber; heard: Jo
 }
 
 /** A bridge alone, to whatever. */
-function bridgeFrom(from: BridgeSource, deliver: Target['deliver']): Bridge {
+function bridgeFrom(from: BridgeSource, deliver: Target['deliver'], log: Logger = SILENT): Bridge {
   const signal = new AbortController().signal;
   const target = { deliver, close: async () => {} };
   const config = { name: 'alone', from, to: { sessions: '/x' } };
-  return new Bridge({ config, target, guard: new LoopGuard(), log: SILENT, signal });
+  return new Bridge({ config, target, guard: new LoopGuard(), log, signal });
 }
+
+const webhook = { webhook: '/x', listen: '', secretFile: '' };
+const carried: Carried = {
+  message: {
+    ...{ route: '/x', body: 'x', representation: 't', remote: '' },
+    ...{ protocol: 'local', transport: 'http', proof: 'token' },
+  },
+  star: '',
+};
 
 interface Posing {
   readonly identity?: Identity;
@@ -242,6 +251,7 @@ describe('a source of topics', () => {
     assert.equal(bridges[0]?.status.lastProblem, 'No subscription yet.');
     await using publisher = await Subscriber.connect({ broadcasters: server.address });
     await until(async () => (await publisher.notify('b/first', 'x')).notified > 0);
+    assert.equal(bridges[1]?.status.lastProblem, '', 'what is over is not told any more');
     await publisher.notify('a/second', 'x');
     await publisher.notify('b/last', 'x');
     await heard.until('the last', (route) => route === '/b/last');
@@ -277,15 +287,6 @@ describe('from a webhook to a topic', () => {
 });
 
 describe('a target that changes while the node runs', () => {
-  const from = { webhook: '/x', listen: '', secretFile: '' };
-  const carried: Carried = {
-    message: {
-      ...{ route: '/x', body: 'x', representation: 't', remote: '' },
-      ...{ protocol: 'local', transport: 'http', proof: 'token' },
-    },
-    star: '',
-  };
-
   test('is asked with the key that the node has now', async () => {
     const app = createApp().on('/who', (ctx) => ctx.sender?.toString());
     const identity = Identity.generate();
@@ -294,7 +295,7 @@ describe('a target that changes while the node runs', () => {
     const serverKey = server.publicKey.toString();
     const node = { identity: Identity.generate() };
     const target = openTarget(
-      { from, to: { request, serverKey, route: '/who', as: 'node' } },
+      { from: webhook, to: { request, serverKey, route: '/who', as: 'node' } },
       posing(node),
       new LoopGuard(),
     );
@@ -309,7 +310,7 @@ describe('a target that changes while the node runs', () => {
     const running = {
       broadcaster: { server: { address: 'http://0.0.0.0:1' }, auth: noneAuth() } as RunningBroadcaster,
     };
-    const target = openTarget({ from, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
+    const target = openTarget({ from: webhook, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
     await assert.rejects(target.deliver(carried), /http:\/\/127\.0\.0\.1:1/);
     const bridge = bridgeFrom({ topic: 'x' }, async () => {});
     const source = await TopicSource.start([bridge], posing({ running }));
@@ -322,7 +323,7 @@ describe('a target that changes while the node runs', () => {
     const auths = secrets.map((token) => tokenAuth({ toBroadcaster: token, toSubscriber: token }));
     let listen = 'http://127.0.0.1:0';
     const running: { broadcaster: RunningBroadcaster | null } = { broadcaster: null };
-    const target = openTarget({ from, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
+    const target = openTarget({ from: webhook, to: { topic: 'x' } }, posing({ running }), new LoopGuard());
     await using _closing = { [Symbol.asyncDispose]: () => target.close() };
     for (const auth of auths) {
       const store = new SqliteSubscriptionStore(join(folder, 'shared.db'));
@@ -433,6 +434,22 @@ describe('from a webhook', () => {
     );
     assert.equal(states.find(([name]) => name === 'sessions')?.[1], 'up');
   });
+});
+
+test('a problem is told when it begins, is over with what is carried, and is told again when it is back', async () => {
+  let isAway = true;
+  const warned: string[] = [];
+  const log = { ...SILENT, warn: (_fields: object, text: string) => warned.push(text) };
+  const deliver = async (): Promise<void> => {
+    if (isAway) throw new Error('It is away.');
+  };
+  const bridge = bridgeFrom(webhook, deliver, log);
+  for (const away of [true, true, false, true]) {
+    isAway = away;
+    await bridge.carry(carried.message);
+    assert.equal(bridge.status.lastProblem, away ? 'It is away.' : '');
+  }
+  assert.equal(warned.length, 2);
 });
 
 describe('names', () => {

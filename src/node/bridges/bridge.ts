@@ -17,7 +17,7 @@ export interface BridgeStatus {
   readonly failed: number;
   /** Dropped because they had come through here before. */
   readonly loops: number;
-  /** A sentence; empty where there is none. */
+  /** A sentence; empty where there is none, or it is over. */
   readonly lastProblem: string;
 }
 
@@ -73,6 +73,7 @@ export class Bridge {
     try {
       const value = await this.#deliver({ message, star: this.#starOf(message.route) });
       this.#status.carried += 1;
+      this.recovered();
       return done(value);
     } catch (error) {
       return this.#failed(error);
@@ -84,6 +85,11 @@ export class Bridge {
     if (this.#status.lastProblem === problem) return;
     this.#status.lastProblem = problem;
     this.#options.log.warn({ bridge: this.#options.config.name, why: problem }, 'a bridge does not carry');
+  }
+
+  /** What went wrong is over; should it come again, it is told again. */
+  recovered(): void {
+    this.#status.lastProblem = '';
   }
 
   async #deliver(carried: Carried): Promise<unknown> {

@@ -94,6 +94,7 @@ export class TopicSource {
     this.#open = { to, subscriber };
     try {
       for (const bridge of this.#bridges) await this.#attach(bridge, subscriber);
+      for (const bridge of this.#bridges) bridge.recovered();
     } catch (error) {
       if (this.#open?.subscriber === subscriber) await this.#hangUp();
       throw error;
