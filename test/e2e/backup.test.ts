@@ -85,8 +85,10 @@ async function forged(
   target: string,
   manifest: string,
   files: Readonly<Record<string, string>>,
+  isInOrder = true,
 ): Promise<string> {
-  const entries = [['manifest.json', manifest], ...Object.entries(files)] as const;
+  const entries = Object.entries({ 'manifest.json': manifest, ...files });
+  if (!isInOrder) entries.reverse();
   const tar = packTar(
     entries.map(([name, content]) => ({ type: 'content', target: name, content }) as const),
   );
@@ -272,6 +274,7 @@ describe('a restore', () => {
     const listed = (path: string): string =>
       encodeManifest({ ...made, files: [{ path, size: 5, mode: 0o600, sha256: hash }] });
     const cases: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+      [listed('data/a'), { 'data/a': 'hello and more' }, /data\/a in .* was altered/],
       [listed('data/a'), { 'data/a': 'hullo' }, /data\/a in .* was altered/],
       [listed('data/a'), {}, /does not hold it/],
       [listed('data/a'), { 'data/a': 'hello', 'data/b': 'x' }, /holds data\/b, which it does not list/],
@@ -292,6 +295,8 @@ describe('a restore', () => {
       !(await readdir('.')).some((name) => name.startsWith('.sotto')),
       'and nothing was put anywhere',
     );
+    const turned = await forged('turned', listed('data/a'), { 'data/a': 'hello' }, false);
+    await refuses(putBack(turned), 'file_invalid', /manifest\.json is not first/);
     await writeFile('none.tar.gz', 'no archive at all');
     await refuses(putBack('none.tar.gz'), 'file_invalid', /no whole backup/);
     await refuses(putBack('missing.tar.gz'), 'file_unreadable', /cannot be read/);

@@ -1,20 +1,23 @@
 /** Backups as files: packed, and taken apart again with every file looked at. */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, readFile, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { ReadableStream } from 'node:stream/web';
 import { createGunzip, createGzip } from 'node:zlib';
-import { packTar, unpackTar } from 'modern-tar/fs';
+import { createTarDecoder, type ParsedTarEntry } from 'modern-tar';
+import { packTar } from 'modern-tar/fs';
 import type { Bytes } from '../../bytes/bytes.ts';
 import { messageOf, SottoError } from '../../errors.ts';
-import { filesBelow } from '../files-below.ts';
-import { type BackupFile, decodeManifest, MANIFEST, type Manifest, placeOf } from './manifest.ts';
+import { type BackupFile, decodeManifest, MANIFEST, type Manifest } from './manifest.ts';
 import { open, seal } from './sealed-archive.ts';
 import { hashOf } from './snapshot.ts';
 
 const OWNER_ONLY = 0o600;
 const FOLDER_MODE = 0o700;
+/** Bytes: some hundred thousand files. */
+const MAX_MANIFEST = 64 * 2 ** 20;
 
 /** Writes a new file, its owner's alone and on disk when it resolves. @param folder with the files, as in the archive. */
 export async function pack(
@@ -42,18 +45,12 @@ export async function pack(
  * @throws SottoError `file_unreadable`, `file_invalid`, `passphrase_required`, `wrong_passphrase`.
  */
 export async function unpack(path: string, folder: string, passphrase: string | null): Promise<Manifest> {
-  const strays: string[] = [];
-  const isOurs = ({ name, type }: { name: string; type?: string }): boolean => {
-    const fits = (type ?? 'file') === 'file' && (name === MANIFEST || placeOf(name) !== null);
-    if (!fits) strays.push(name);
-    return fits;
-  };
   try {
-    await pipeline(
+    return await pipeline(
       createReadStream(path),
       (file: AsyncIterable<Bytes>) => open(file, passphrase),
       createGunzip(),
-      unpackTar(folder, { filter: isOurs, strict: true, fmode: OWNER_ONLY, dmode: FOLDER_MODE }),
+      (tar: AsyncIterable<Bytes>) => takeApart(tar, folder, path),
     );
   } catch (cause) {
     if (cause instanceof SottoError) throw cause;
@@ -62,32 +59,54 @@ export async function unpack(path: string, folder: string, passphrase: string | 
     if (!isThere) throw new SottoError('file_unreadable', `${path} cannot be read: ${why}.`, { cause });
     throw new SottoError('file_invalid', `${path} is no whole backup: ${why}.`, { cause });
   }
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch((cause: unknown) => {
-    throw new SottoError('file_invalid', `${path} is no backup of Sotto: it has no ${MANIFEST}.`, { cause });
-  });
-  const manifest = decodeManifest(text, path);
-  await requireAll(manifest, folder, path, strays);
+}
+
+/** The manifest first: nothing is written that it does not list, and of each file no more than it says. */
+async function takeApart(tar: AsyncIterable<Bytes>, folder: string, archive: string): Promise<Manifest> {
+  let manifest: Manifest | null = null;
+  const missing = new Map<string, BackupFile>();
+  const { readable, writable } = createTarDecoder({ strict: true });
+  ReadableStream.from(tar)
+    .pipeTo(writable)
+    .catch(() => {}); // reading fails too
+  for await (const entry of readable) {
+    if (manifest === null) {
+      manifest = await manifestIn(entry, archive);
+      for (const file of manifest.files) missing.set(file.path, file);
+      continue;
+    }
+    const { name, type = 'file' } = entry.header;
+    const file = missing.get(name);
+    if (!file || type !== 'file') throw invalid(`${archive} holds ${name}, which it does not list.`);
+    missing.delete(name);
+    await write(entry, file, join(folder, name), archive);
+  }
+  const [lost] = missing.keys();
+  if (lost !== undefined) throw invalid(`${archive} lists ${lost}, and does not hold it.`);
+  if (manifest === null) throw invalid(`${archive} is no backup of Sotto: it has no ${MANIFEST}.`);
   return manifest;
 }
 
-/** All files that are listed, as they are listed, and no other. */
-async function requireAll(
-  { files }: Manifest,
-  folder: string,
+async function manifestIn({ header, body }: ParsedTarEntry, archive: string): Promise<Manifest> {
+  if (header.name !== MANIFEST) throw invalid(`${archive} is no backup of Sotto: ${MANIFEST} is not first.`);
+  if (header.size > MAX_MANIFEST) throw invalid(`The ${MANIFEST} of ${archive} is too long.`);
+  return decodeManifest(await new Response(body).text(), archive);
+}
+
+async function write(
+  { header, body }: ParsedTarEntry,
+  { path, size, mode, sha256 }: BackupFile,
+  to: string,
   archive: string,
-  strays: readonly string[],
 ): Promise<void> {
-  const listed = new Set(files.map(({ path }) => path));
-  const found = (await filesBelow(folder)).files.map((path) => relative(folder, path).split(sep).join('/'));
-  const [stray] = [...strays, ...found.filter((path) => path !== MANIFEST && !listed.has(path))];
-  if (stray !== undefined)
-    throw new SottoError('file_invalid', `${archive} holds ${stray}, which it does not list.`);
-  for (const { path, mode, sha256 } of files) {
-    const at = join(folder, path);
-    const hash = await hashOf(at).catch(() => null);
-    if (hash === null)
-      throw new SottoError('file_invalid', `${archive} lists ${path}, and does not hold it.`);
-    if (hash !== sha256) throw new SottoError('file_invalid', `${path} in ${archive} was altered.`);
-    await chmod(at, mode);
-  }
+  const altered = (): SottoError => invalid(`${path} in ${archive} was altered.`);
+  if (header.size !== size) throw altered();
+  await mkdir(dirname(to), { recursive: true, mode: FOLDER_MODE });
+  await pipeline(body, createWriteStream(to, { flags: 'wx', mode: OWNER_ONLY, flush: true }));
+  if ((await hashOf(to)) !== sha256) throw altered();
+  await chmod(to, mode);
+}
+
+function invalid(text: string): SottoError {
+  return new SottoError('file_invalid', text);
 }
