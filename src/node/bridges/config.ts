@@ -1,6 +1,7 @@
 /** Bridges in `sotto.config.json`: what is carried from one job to another. */
 
 import { z } from 'zod';
+import { topicGlob } from '../topic-glob.ts';
 
 /**
  * Where messages are taken from. Patterns may end in `*`, and what it stands for goes on: from the topic `alarms/*` to the
@@ -39,7 +40,7 @@ export interface Bridge {
 const pattern = (says: string): z.ZodString => z.string().min(1).max(1024).describe(says);
 
 const source: z.ZodType<BridgeSource> = z.union([
-  z.strictObject({ topic: pattern('a glob of topics') }),
+  z.strictObject({ topic: topicGlob.describe('a glob of topics') }),
   z.strictObject({ lan: pattern('routes of what peers send').startsWith('/') }),
   z.strictObject({
     webhook: pattern('a path where other services post').startsWith('/'),
