@@ -22,6 +22,9 @@ interface CallOptions extends OutputOptions {
   readonly pad?: number;
 }
 
+/** Room for an answer: to an unproven address none is longer than its question, bytes. */
+const PAD = 512;
+
 export function addCallCommand(program: Command): void {
   program
     .command('call')
@@ -34,7 +37,7 @@ export function addCallCommand(program: Command): void {
     .option('--timeout <ms>', 'until an answer must be there', wholeNumber)
     .option('--once', 'have the handler run at most once')
     .option('--as <letter>', 'write the body as t (text), j (JSON), c (CBOR) or b (bytes)', representation)
-    .option('--pad <bytes>', 'fill datagrams up to this size', wholeNumber)
+    .option('--pad <bytes>', `fill datagrams up to this size (default: ${PAD})`, wholeNumber)
     .option(
       '--raw',
       'send the body as a bare message in suite 1, as PSSST programs do; the route is left out',
@@ -55,7 +58,7 @@ async function call(
     serverKey: await readServerKey(options.serverKey),
     ...(identity === undefined ? {} : { identity: await loadIdentity(identity) }),
     ...(timeout === undefined ? {} : { timeout }),
-    ...(pad === undefined ? {} : { pad }),
+    ...(raw ? {} : { pad: pad ?? PAD }),
     onNewerKey: noteNewerKey,
     ...(raw ? ({ payload: 'raw', cipherSuite: CipherSuite.X25519_AESGCM128 } as const) : {}),
   });

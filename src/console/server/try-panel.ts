@@ -19,6 +19,8 @@ import { statusOf } from './problem.ts';
 
 /** For an answer, ms. */
 const TIMEOUT = 10_000;
+/** Room for an answer: to an unproven address none is longer than its question, bytes. */
+const PAD = 512;
 /** Characters of an answer that are shown. */
 const LONGEST = 100_000;
 
@@ -79,7 +81,8 @@ type Who = { readonly identity?: Identity };
 
 async function request(node: ConsoleNode, form: Form<'request'>, who: Who): Promise<unknown> {
   const { url, route, body, once = false, serverKey = node.publicKey } = form;
-  await using client = await RequestClient.connect(url.split(','), { ...who, serverKey, timeout: TIMEOUT });
+  const options = { ...who, serverKey, timeout: TIMEOUT, pad: PAD };
+  await using client = await RequestClient.connect(url.split(','), options);
   return await client.request(route, typed(body), { once });
 }
 
