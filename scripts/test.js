@@ -10,8 +10,10 @@ import { findBundledNode, isSupported, tooOld } from '../bin/guard.js';
 import { reexec } from '../bin/reexec.js';
 
 const KINDS = ['unit', 'property', 'vectors', 'contract', 'interop', 'e2e'];
-// What these find out is about Chromium, the kernel's networks, and what npm packs: the same on every Node.
-const NOT_OF_NODE = /(browser|package|peers-doctor|peers-middle|[a-z]-hosts)[a-z-]*\.test\.ts$/;
+// What these find out is about Chromium, the kernel's networks, what npm packs and what commands say, or they are long trials
+// of the same sources under faults: once is enough.
+const NOT_OF_NODE =
+  /(browser|package|cli|examples|doctor|middle|hosts|dns-sd|cuts|crash|faults|moving|large|once|edits|simulation)\.test\.ts$/;
 // Much of what tests do is waiting.
 const CONCURRENCY = availableParallelism() + 1;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -35,8 +37,8 @@ async function runAll(args) {
   const sum = { pass: 0, fail: 0 };
   let exitCode = 0;
   const groups = files.length > 0 ? [files] : KINDS.map(filesOf);
-  const left = isAnotherNode ? groups.flat().filter((file) => NOT_OF_NODE.test(file)) : [];
-  if (left.length > 0) console.log(`left out, since they are not about Node: ${left.join(', ')}`);
+  const left = isAnotherNode ? filesOf('e2e').filter((file) => NOT_OF_NODE.test(file)) : [];
+  if (left.length > 0) console.log(`left out, since they ran on another Node: ${left.join(', ')}`);
   for (const all of groups) {
     const group = all.filter((file) => !left.includes(file));
     if (group.length === 0) continue;
