@@ -13,7 +13,7 @@ const KINDS = ['unit', 'property', 'vectors', 'contract', 'interop', 'e2e'];
 // What these find out is about Chromium, the kernel's networks, what npm packs and what commands say, or they are long trials
 // of the same sources under faults: once is enough.
 const NOT_OF_NODE =
-  /(browser|package|cli|examples|doctor|middle|hosts|dns-sd|cuts|crash|faults|moving|large|once|edits|simulation)\.test\.ts$/;
+  /(browser|package|cli|examples|peers-doctor|middle|hosts|dns-sd|cuts|crash|faults|moving|large|once|edits|simulation)\.test\.ts$/;
 // Much of what tests do is waiting.
 const CONCURRENCY = availableParallelism() + 1;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

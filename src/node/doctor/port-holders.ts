@@ -1,6 +1,7 @@
 /** Which programs have a port, where /proc tells. */
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 const TCP_LISTENING = '0A';
 
@@ -44,7 +45,13 @@ async function holderName(pid: string, holds: (link: string) => boolean): Promis
   const names = await readdir(folder).catch(() => []);
   const links = await Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => '')));
   if (!links.some(holds)) return null;
-  // Newer Nodes name their threads.
-  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a program');
-  return `${command.trim().replace(/-MainThread$/, '')} (pid ${pid})`;
+  return `${await programName(pid)} (pid ${pid})`;
+}
+
+/** Node gives its threads names, which differ by its version: then its file says better what it is. */
+async function programName(pid: string): Promise<string> {
+  const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a program')).trim();
+  if (!name.endsWith('MainThread')) return name;
+  const file = await readlink(`/proc/${pid}/exe`).catch(() => 'node');
+  return basename(file.replace(/ \(deleted\)$/, ''));
 }
