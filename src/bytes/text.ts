@@ -19,6 +19,15 @@ export function decodeUtf8(bytes: Bytes): string {
   }
 }
 
+/** The text of bytes; null where they are not UTF-8. */
+export function utf8OrNull(bytes: Bytes): string | null {
+  try {
+    return utf8Decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** The first whole characters of UTF-8 text that fit into `size` bytes. */
 export function cutUtf8(text: Bytes, size: number): Bytes {
   if (text.length <= size) return text;

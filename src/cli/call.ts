@@ -7,6 +7,7 @@ import { decodeUtf8 } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import { RequestClient } from '../request/client.ts';
 import type { NewerKey } from '../sealed/newer-key.ts';
+import { ROOM_FOR_ANSWERS } from '../sealed/options.ts';
 import { CipherSuite } from '../wire/pssst.ts';
 import { REPRESENTATIONS, type Representation } from '../wire/representation.ts';
 import { loadIdentity } from './keys.ts';
@@ -22,9 +23,6 @@ interface CallOptions extends OutputOptions {
   readonly pad?: number;
 }
 
-/** Room for an answer: to an unproven address none is longer than its question, bytes. */
-const PAD = 512;
-
 export function addCallCommand(program: Command): void {
   program
     .command('call')
@@ -37,7 +35,7 @@ export function addCallCommand(program: Command): void {
     .option('--timeout <ms>', 'until an answer must be there', wholeNumber)
     .option('--once', 'have the handler run at most once')
     .option('--as <letter>', 'write the body as t (text), j (JSON), c (CBOR) or b (bytes)', representation)
-    .option('--pad <bytes>', `fill datagrams up to this size (default: ${PAD})`, wholeNumber)
+    .option('--pad <bytes>', `fill datagrams up to this size (default: ${ROOM_FOR_ANSWERS})`, wholeNumber)
     .option(
       '--raw',
       'send the body as a bare message in suite 1, as PSSST programs do; the route is left out',
@@ -58,7 +56,7 @@ async function call(
     serverKey: await readServerKey(options.serverKey),
     ...(identity === undefined ? {} : { identity: await loadIdentity(identity) }),
     ...(timeout === undefined ? {} : { timeout }),
-    ...(raw ? {} : { pad: pad ?? PAD }),
+    ...(raw ? {} : { pad: pad ?? ROOM_FOR_ANSWERS }),
     onNewerKey: noteNewerKey,
     ...(raw ? ({ payload: 'raw', cipherSuite: CipherSuite.X25519_AESGCM128 } as const) : {}),
   });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { decodeUtf8, encodeHex, encodeUtf8 } from '../bytes/text.ts';
+import { encodeHex, encodeUtf8, utf8OrNull } from '../bytes/text.ts';
 import { messageOf, SottoError } from '../errors.ts';
 import type { SqlValue } from '../platform/types.ts';
 import {
@@ -122,7 +122,7 @@ function jsonOf({ topic, identifier, at, ...rest }: LoggedDelivery): object {
   return {
     ...rest,
     at: new Date(at).toISOString(),
-    topic: textOf(topic),
+    topic: utf8OrNull(topic),
     topicHex: encodeHex(topic),
     identifier: encodeHex(identifier),
   };
@@ -154,7 +154,7 @@ function cellsOf(row: LoggedDelivery): readonly string[] {
     String(id),
     localTime(at),
     status,
-    cut(textOf(topic) ?? `0x${encodeHex(topic)}`),
+    cut(utf8OrNull(topic) ?? `0x${encodeHex(topic)}`),
     cut(url),
     ...[subscribers, tries, duration, bytes].map(String),
     printable(why),
@@ -178,14 +178,6 @@ function printable(text: string): string {
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
-}
-
-function textOf(bytes: Uint8Array): string | null {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    return null;
-  }
 }
 
 /** ms since 1970. */

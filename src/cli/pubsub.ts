@@ -6,7 +6,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { decodeUtf8 } from '../bytes/text.ts';
+import { utf8OrNull } from '../bytes/text.ts';
 import { SottoError } from '../errors.ts';
 import { stopRequested } from '../node/stop.ts';
 import { type AuthConfig, noneAuth } from '../pubsub/authorization/authorization.ts';
@@ -243,9 +243,9 @@ async function take(message: ReceivedMessage, { exec, save, json }: SubOptions):
   }
   const body = length <= LONGEST_PRINTED ? await message.bytes() : null;
   if (json) {
-    const content = body && { text: textOf(body), base64: Buffer.from(body).toString('base64') };
+    const content = body && { text: utf8OrNull(body), base64: Buffer.from(body).toString('base64') };
     printJson({ topic, length, ...content });
-  } else printLine(`${topic}: ${(body && textOf(body)) ?? `${length} bytes`}`);
+  } else printLine(`${topic}: ${(body && utf8OrNull(body)) ?? `${length} bytes`}`);
 }
 
 async function* withProgress(message: ReceivedMessage): AsyncGenerator<Uint8Array, void, void> {
@@ -281,13 +281,5 @@ async function authOf(file: string): Promise<AuthConfig> {
 }
 
 function shown(topic: Uint8Array): string {
-  return textOf(topic) ?? `0x${Buffer.from(topic).toString('hex')}`;
-}
-
-function textOf(bytes: Uint8Array): string | null {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    return null;
-  }
+  return utf8OrNull(topic) ?? `0x${Buffer.from(topic).toString('hex')}`;
 }

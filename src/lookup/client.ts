@@ -1,7 +1,7 @@
 import { SottoError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { KeyLike } from '../keys/key-like.ts';
-import { type AskingOptions, LIMITS, resolveAsking } from '../sealed/options.ts';
+import { type AskingOptions, LIMITS, ROOM_FOR_ANSWERS, resolveAsking } from '../sealed/options.ts';
 import { type RequestOptions, SealedClient } from '../sealed/sealed-client.ts';
 import { type Backoff, backoffDelay, delay } from '../transport/backoff.ts';
 import { formatUrl } from '../transport/url.ts';
@@ -47,8 +47,6 @@ export interface LookupRequestOptions
   readonly signal?: AbortSignal;
 }
 
-/** Room for answers: to an unproven address none is longer than its query, bytes. */
-const PAD = 512;
 /** A datagram that every path carries, bytes. */
 const MAX_DATAGRAM = 1232;
 /** How long a server may wait before it answers a watch, ms, and how much later its answer may come. */
@@ -86,7 +84,7 @@ export class LookupClient extends SealedClient {
 
   private constructor(options: LookupClientOptions) {
     const resolved = resolveAsking({
-      pad: options.tcp ? 0 : PAD,
+      pad: options.tcp ? 0 : ROOM_FOR_ANSWERS,
       ...options,
       maxDatagram: packetRoom(MAX_DATAGRAM),
     });

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, SottoError } from '../errors.ts';
+import { hasCode } from '../platform/node/error-code.ts';
 import { type Bridge, bridgesSection } from './bridges/config.ts';
 import {
   type BroadcasterSection,
@@ -108,7 +109,7 @@ export async function readConfig(path: string | undefined): Promise<NodeConfig> 
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    if (path === undefined && isMissing(cause)) return parseConfig({}, file);
+    if (path === undefined && hasCode(cause, 'ENOENT')) return parseConfig({}, file);
     throw new SottoError('invalid_config', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
   return parseConfigText(text, file);
@@ -140,8 +141,4 @@ function reasonsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): stri
 
 function isInside({ path, code }: z.core.$ZodIssue): boolean {
   return path.length > 0 || code === 'unrecognized_keys';
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }

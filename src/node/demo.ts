@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type App, createApp } from '../app/app.ts';
 import type { LookupServer } from '../lookup/server.ts';
+import { hasCode } from '../platform/node/error-code.ts';
 import { makeDataFolder } from './data-folder.ts';
 
 /** Topics whose messages go to the demo app. */
@@ -25,8 +26,8 @@ export async function writeSample(data: string): Promise<string> {
   await makeDataFolder(data);
   const path = join(data, SAMPLE.name);
   const text = ['thing,place,since', ...ROWS.map((row) => row.join(',')), ''].join('\n');
-  await writeFile(path, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
+  await writeFile(path, text, { flag: 'wx' }).catch((error: unknown) => {
+    if (!hasCode(error, 'EEXIST')) throw error;
   });
   return path;
 }

@@ -93,7 +93,6 @@ class SottoNode implements Node {
   readonly #front: Front;
   readonly #parts: Parts;
   readonly #events: Events<NodeEvent>;
-  #app: App;
   #config: NodeConfig;
   #isUp = false;
   /** What has been said of parts that failed. */
@@ -109,7 +108,6 @@ class SottoNode implements Node {
     this.#keys = keys;
     this.log = log;
     this.#extras = extras;
-    this.#app = app;
     this.#config = config;
     this.#events = new Events(log);
     this.#front = new Front(app, accessOf(config.access), log);
@@ -157,7 +155,7 @@ class SottoNode implements Node {
   }
 
   get routes(): readonly string[] {
-    return this.#app.routes;
+    return this.#front.app.routes;
   }
 
   take(taker: Taker, place?: TakerPlace): () => void {
@@ -214,9 +212,9 @@ class SottoNode implements Node {
       throw new SottoError('invalid_config', text);
     }
     const access = accessOf(config.access);
-    const app = (await this.#extras.loadApp?.(config, this)) ?? this.#app;
-    const news = { keys: await this.#keys.refresh(), app: app !== this.#app };
-    [this.#app, this.#front.app, this.#front.access] = [app, app, access];
+    const app = (await this.#extras.loadApp?.(config, this)) ?? this.#front.app;
+    const news = { keys: await this.#keys.refresh(), app: app !== this.#front.app };
+    [this.#front.app, this.#front.access] = [app, access];
     const { report, inForce } = await this.#parts.change(this.#config, config, news);
     this.#config = inForce;
     this.#events.emit({ type: 'reload', report });

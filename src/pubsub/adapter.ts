@@ -9,7 +9,7 @@
 
 import type { InboundMessage, Proof, Protocol } from '../app/message.ts';
 import type { Bytes } from '../bytes/bytes.ts';
-import { cutUtf8, decodeUtf8, encodeHex } from '../bytes/text.ts';
+import { cutUtf8, encodeHex, utf8OrNull } from '../bytes/text.ts';
 import { decodeBody, type Representation } from '../wire/representation.ts';
 
 /** What all messages of one subscription have in common. */
@@ -35,7 +35,7 @@ const SHOWN = 100;
 /** The route of a topic; null where it can have none: not UTF-8, too long, or with a zero, where globs stop reading. */
 export function routeOf(topic: Bytes): string | null {
   if (topic.includes(0)) return null;
-  const text = textOf(topic);
+  const text = utf8OrNull(topic);
   return text === null || text.length >= MAX_ROUTE ? null : `/${text}`;
 }
 
@@ -47,7 +47,7 @@ export function toInbound(delivered: Delivered, road: Road): InboundMessage {
 /** A topic for a log: its beginning, as hex where it is not text. */
 export function shownTopic(topic: Bytes): string {
   const start = cutUtf8(topic, SHOWN);
-  const text = textOf(start) ?? `0x${encodeHex(start)}`;
+  const text = utf8OrNull(start) ?? `0x${encodeHex(start)}`;
   return topic.length > SHOWN ? `${text}…` : text;
 }
 
@@ -88,20 +88,12 @@ class Inbound implements InboundMessage {
 }
 
 function seen(bytes: Bytes): { representation: Representation; body: unknown } {
-  const text = textOf(bytes);
+  const text = utf8OrNull(bytes);
   if (text === null) return { representation: 'b', body: bytes };
   if (!/^\s*[[{]/.test(text)) return { representation: 't', body: text };
   try {
     return { representation: 'j', body: JSON.parse(text) };
   } catch {
     return { representation: 't', body: text };
-  }
-}
-
-function textOf(bytes: Bytes): string | null {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    return null;
   }
 }

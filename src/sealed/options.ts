@@ -99,6 +99,9 @@ export interface AskingOptions {
   readonly now?: () => number;
 }
 
+/** What datagrams are padded to for the sake of answers: to an unproven address none is longer than its question, bytes. */
+export const ROOM_FOR_ANSWERS = 512;
+
 const MEBIBYTE = 1024 * 1024;
 
 /** 1280 bytes, which every IPv6 path carries, less the headers. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { messageOf, SottoError } from '../../errors.ts';
 import { configSchema, parseConfigText } from '../../node/config.ts';
 import type { ReloadReport } from '../../node/node.ts';
+import { hasCode } from '../../platform/node/error-code.ts';
 import type { ConfigView, ReloadView } from '../contract.ts';
 import type { ConsoleNode } from '../options.ts';
 import type { Panel } from './desk.ts';
@@ -66,7 +67,7 @@ async function read(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    if (hasCode(cause, 'ENOENT')) return null;
     throw new SottoError('file_unreadable', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }

@@ -10,6 +10,7 @@ import { codeOf, messageOf, SottoError } from '../../errors.ts';
 import { Identity } from '../../keys/identity.ts';
 import { previousFileOf } from '../../keys/previous-keys.ts';
 import { PublicKey } from '../../keys/public-key.ts';
+import { hasCode } from '../../platform/node/error-code.ts';
 import type { KeysView, KeyView } from '../contract.ts';
 import type { ConsoleNode, KeyRing } from '../options.ts';
 import type { Panel } from './desk.ts';
@@ -79,7 +80,7 @@ async function readFolder(folder: string): Promise<KeysView> {
 
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw new SottoError('file_unreadable', `${folder} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });

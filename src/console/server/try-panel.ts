@@ -1,7 +1,7 @@
 /** Asks by any job, as a program would: over the sockets, as this node or as nobody. */
 
 import { z } from 'zod';
-import { decodeUtf8, encodeHex } from '../../bytes/text.ts';
+import { encodeHex, utf8OrNull } from '../../bytes/text.ts';
 import { codeOf, messageOf, SottoError, StatusError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { LookupClient } from '../../lookup/client.ts';
@@ -10,6 +10,7 @@ import { plainly } from '../../node/shown-value.ts';
 import type { PeerNode } from '../../peers/node.ts';
 import { Subscriber } from '../../pubsub/subscriber/subscriber.ts';
 import { RequestClient } from '../../request/client.ts';
+import { ROOM_FOR_ANSWERS } from '../../sealed/options.ts';
 import { SessionClient } from '../../session/client.ts';
 import type { TryReply, TryRequest } from '../contract.ts';
 import type { ConsoleNode } from '../options.ts';
@@ -19,8 +20,6 @@ import { statusOf } from './problem.ts';
 
 /** For an answer, ms. */
 const TIMEOUT = 10_000;
-/** Room for an answer: to an unproven address none is longer than its question, bytes. */
-const PAD = 512;
 /** Characters of an answer that are shown. */
 const LONGEST = 100_000;
 
@@ -81,7 +80,7 @@ type Who = { readonly identity?: Identity };
 
 async function request(node: ConsoleNode, form: Form<'request'>, who: Who): Promise<unknown> {
   const { url, route, body, once = false, serverKey = node.publicKey } = form;
-  const options = { ...who, serverKey, timeout: TIMEOUT, pad: PAD };
+  const options = { ...who, serverKey, timeout: TIMEOUT, pad: ROOM_FOR_ANSWERS };
   await using client = await RequestClient.connect(url.split(','), options);
   return await client.request(route, typed(body), { once });
 }
@@ -139,14 +138,6 @@ export function typed(body: string): unknown {
 
 function shown(value: unknown): string {
   if (value === undefined) return '';
-  const text = value instanceof Uint8Array ? textOf(value) : value;
+  const text = value instanceof Uint8Array ? (utf8OrNull(value) ?? `0x${encodeHex(value)}`) : value;
   return (typeof text === 'string' ? text : JSON.stringify(value, plainly, 2)).slice(0, LONGEST);
-}
-
-function textOf(bytes: Uint8Array): string {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    return `0x${encodeHex(bytes)}`;
-  }
 }

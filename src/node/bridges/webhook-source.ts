@@ -10,7 +10,7 @@ import { sockets } from '#sockets';
 import { type InboundMessage, OK, type Reply } from '../../app/message.ts';
 import { decodeBase64 } from '../../bytes/base64.ts';
 import { type Bytes, concatAll, EMPTY, mapKey } from '../../bytes/bytes.ts';
-import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts';
+import { encodeUtf8, utf8OrNull } from '../../bytes/text.ts';
 import { SottoError } from '../../errors.ts';
 import type { BoundSocket, HttpRequest, HttpResponse } from '../../platform/types.ts';
 import { told } from '../../transport/listen.ts';
@@ -133,7 +133,7 @@ function statusFor({ status }: Reply): number {
 function messageOf(request: HttpRequest, bytes: Bytes): InboundMessage {
   const { host, port } = request.remote;
   const facts = { protocol: 'local', transport: 'http', proof: 'token', remote: `${host}:${port}` } as const;
-  const body = textOf(bytes);
+  const body = utf8OrNull(bytes);
   const isJson = /json/.test(request.header('content-type') ?? '') && body !== null;
   return {
     ...{ route: request.path, bytes, ...facts, representation: isJson ? 'j' : body === null ? 'b' : 't' },
@@ -206,14 +206,6 @@ async function bodyOf({ body }: HttpRequest): Promise<Bytes | null> {
     parts.push(part);
   }
   return concatAll(parts);
-}
-
-function textOf(bytes: Bytes): string | null {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    return null;
-  }
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse {

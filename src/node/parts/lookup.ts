@@ -1,7 +1,6 @@
 /** The part of a node that answers from files; a query that begins with a slash is a route of the app. */
 
 import type { Dispatcher } from '../../app/app.ts';
-import { accessList } from '../../keys/access-list.ts';
 import { readLegacyKey, readLegacyPublicKey } from '../../lookup/legacy/keys.ts';
 import type { DoorOptions } from '../../lookup/options.ts';
 import { LookupServer } from '../../lookup/server.ts';
@@ -12,6 +11,7 @@ import type { LookupSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import type { Traffic } from '../traffic.ts';
 import { type PartContext, said } from './context.ts';
+import { allowedBy } from './live-allow.ts';
 
 export interface LookupPartOptions extends PartContext {
   /** What every door leads to, where nobody looks on: queries are looked at as they come. */
@@ -33,12 +33,12 @@ export function lookupPart(context: LookupPartOptions): PartPlan<LookupServer> {
 async function start(config: NodeConfig, context: LookupPartOptions): Promise<Started<LookupServer>> {
   const { lookup, data } = config;
   const { front, keys, log } = context;
-  const { files, allow, schemes, host, port, write, legacyKeys } = lookup as LookupSection;
+  const { files, schemes, host, port, write, legacyKeys } = lookup as LookupSection;
   const server = await LookupServer.start({
     ...{ host, port, schemes, identity: keys.identities, log },
     ...(reachesApp(config) ? { app: front } : {}),
     observe: (lookup) => observed(front.guarding(lookup), context.traffic),
-    allow: keys.revoked.refusing(allow === undefined ? () => true : accessList(allow)),
+    allow: keys.revoked.refusing(allowedBy(lookup as LookupSection)),
     files: files ?? { [await writeSample(data)]: SAMPLE.key },
     ...said({ write }),
     ...(legacyKeys === undefined ? {} : { legacyKeys: await readKeys(legacyKeys) }),

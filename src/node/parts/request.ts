@@ -1,7 +1,6 @@
 /** The part of a node that answers sealed requests: in this process, or in several that share its ports. */
 
 import { SottoError } from '../../errors.ts';
-import { accessList } from '../../keys/access-list.ts';
 import type { RequestServerOptions } from '../../request/options.ts';
 import { RequestServer } from '../../request/server.ts';
 import type { SealedLimits } from '../../sealed/options.ts';
@@ -10,8 +9,7 @@ import type { RequestSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import type { Workers } from '../workers.ts';
 import { type PartContext, said } from './context.ts';
-
-type Allow = NonNullable<RequestServerOptions['allow']>;
+import { LiveAllow } from './live-allow.ts';
 
 export interface RequestPartOptions extends PartContext {
   /** Other processes share the ports. */
@@ -37,20 +35,15 @@ async function start(
 ): Promise<Started<RequestServer | null>> {
   const section = config.request as RequestSection;
   if (section.workers > 1 && !options.reusePort) return startWorkers(config, options);
-  let allow = allowOf(section);
+  const guests = new LiveAllow(section);
   const server = await RequestServer.start(options.app, {
     ...serverOptions(section, config.data, options),
-    allow: options.keys.revoked.refusing((key) => allow(key)),
+    allow: options.keys.revoked.refusing(guests.allows),
   });
   return {
     handle: server,
     addresses: server.addresses,
-    apply(changed) {
-      const next = changed.request as RequestSection;
-      if (JSON.stringify({ ...next, allow: section.allow }) !== JSON.stringify(section)) return false;
-      allow = allowOf(next);
-      return true;
-    },
+    apply: (changed) => guests.apply(changed.request as RequestSection),
     close: () => server.close(),
   };
 }
@@ -85,8 +78,4 @@ function serverOptions(
     ...said({ maxDatagram }),
     ...(limits === undefined ? {} : { limits: said(limits) as Partial<SealedLimits> }),
   };
-}
-
-function allowOf({ allow }: RequestSection): Allow {
-  return allow === undefined ? () => true : accessList(allow);
 }

@@ -2,12 +2,12 @@
 
 import { files } from '#files';
 import { decodeUtf8 } from '../../bytes/text.ts';
-import { accessList } from '../../keys/access-list.ts';
 import { SessionServer } from '../../session/server.ts';
 import type { NodeConfig } from '../config.ts';
 import type { SessionsSection } from '../sections.ts';
 import type { PartPlan, Started } from '../slot.ts';
 import { type PartContext, said } from './context.ts';
+import { LiveAllow } from './live-allow.ts';
 
 export function sessionsPart(context: PartContext): PartPlan<SessionServer> {
   return {
@@ -21,12 +21,12 @@ async function start(
   { sessions }: NodeConfig,
   { app, keys, log }: PartContext,
 ): Promise<Started<SessionServer>> {
-  const { listen, secretFile, resumeWithin, idleTimeout, slow, maxSessions, ...section } =
-    sessions as SessionsSection;
-  let allow = allowOf(section);
+  const section = sessions as SessionsSection;
+  const { listen, secretFile, resumeWithin, idleTimeout, slow, maxSessions } = section;
+  const guests = new LiveAllow(section);
   const server = await SessionServer.start(app, {
     ...{ listen, identity: keys.identities, resumeWithin, slow, maxSessions, log },
-    allow: keys.revoked.refusing((key) => allow(key)),
+    allow: keys.revoked.refusing(guests.allows),
     ...said({ idleTimeout }),
     ...(secretFile === undefined ? {} : { secret: await readSecret(secretFile) }),
   });
@@ -34,18 +34,9 @@ async function start(
     handle: server,
     addresses: server.addresses,
     /** Who is there already stays. */
-    apply(changed) {
-      const next = changed.sessions as SessionsSection;
-      if (JSON.stringify({ ...next, allow: section.allow }) !== JSON.stringify(sessions)) return false;
-      allow = allowOf(next);
-      return true;
-    },
+    apply: (changed) => guests.apply(changed.sessions as SessionsSection),
     close: () => server.close(),
   };
-}
-
-function allowOf({ allow }: Pick<SessionsSection, 'allow'>): ReturnType<typeof accessList> {
-  return allow === undefined ? () => true : accessList(allow);
 }
 
 /** @throws SottoError `key_file_exposed` for a file that others can use, `key_file_missing`. */
